@@ -1,0 +1,1 @@
+"""Configuration, one group for each folder of kpcomplete."""

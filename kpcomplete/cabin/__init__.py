@@ -1,0 +1,1 @@
+"""The simulated car: people with known joints, the vehicle that hides them, and cameras."""

@@ -1,0 +1,137 @@
+"""The one flow from frames to results, recorded or live."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from kpcomplete import normalize
+from kpcomplete.batch import PoseBatch, completed_sequence
+from kpcomplete.completer import Completer
+from kpcomplete.detector import Detector
+from kpcomplete.frame import Frame, StreamInfo
+from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.result import Person, Result
+from kpcomplete.sink import Sink
+from kpcomplete.skeleton import CANONICAL, Skeleton
+from kpcomplete.source import Source
+from kpcomplete.window import View, Window
+
+
+@dataclass(kw_only=True)
+class Pipeline:
+    """Finds people, completes their joints, and yields results as soon as they are known.
+
+    Args:
+        detector: Adds people to frames.
+        window: How much past and future the completer sees.
+        completer: Fills in missing joints.
+        max_absence: Seconds. A frame without any joint of a person is a moment of occlusion, and
+            is filled in, if the person is seen no further away in time than this; else the seat
+            is empty there and stays so.
+        keep_images: Hand images on to the sinks. Costs one image per frame of the window.
+    """
+
+    detector: Detector
+    window: Window
+    completer: Completer
+    max_absence: float = 1.0
+    keep_images: bool = False
+
+    def run(self, source: Source) -> Iterator[Result]:
+        """Yield the results of a source in order, each frame once."""
+        frames: Iterable[Frame] = self.detector(source, source.info)
+        if not self.keep_images:
+            frames = (replace(frame, image=None) for frame in frames)
+        for view in self.window.slide(frames):
+            yield self._complete(view, source.info)
+
+    def _complete(self, view: View, info: StreamInfo) -> Result:
+        found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
+        seats = tuple(self.detector.seats) or tuple(found)
+        raw = {seat: sequence(view.frames, seat, info) for seat in seats}
+        seated = [seat for seat in seats if raw[seat].is_observed.any()]
+        done = dict(raw)
+        if seated:
+            done |= complete([raw[s] for s in seated], self.completer, self.max_absence)
+        return Result(
+            frames=view.frames[view.emit],
+            people={
+                seat: Person(observed=raw[seat][view.emit], completed=done[seat][view.emit])
+                for seat in seats
+            },
+        )
+
+
+def sequence(frames: Sequence[Frame], seat: str, info: StreamInfo) -> PoseSequence:
+    """Return one person of some frames as a sequence; frames without it are MISSING."""
+    skeleton = Skeleton.load(CANONICAL)
+    keypoints = np.full((len(frames), len(skeleton), 2), np.nan, dtype=np.float32)
+    confidence = np.zeros((len(frames), len(skeleton)), dtype=np.float32)
+    for i, frame in enumerate(frames):
+        if seat in frame.people:
+            keypoints[i] = frame.people[seat].keypoints
+            confidence[i] = frame.people[seat].confidence
+    return PoseSequence.observed(
+        keypoints,
+        confidence,
+        skeleton=skeleton,
+        fps=info.fps,
+        image_size=info.image_size,
+        person=seat,
+        times=np.array([frame.time for frame in frames]),
+    )
+
+
+@torch.inference_mode()
+def complete(
+    sequences: Sequence[PoseSequence], completer: Completer, max_absence: float = np.inf
+) -> Mapping[str, PoseSequence]:
+    """Complete people who were watched over the same frames.
+
+    Args:
+        sequences: Equal lengths, canonical skeleton.
+        completer: Fills in missing joints.
+        max_absence: Seconds, see `Pipeline`.
+
+    Returns:
+        Person to completed sequence. Observed joints are those of the input, to the bit.
+    """
+    pixels = PoseBatch.from_sequences(sequences)
+    placement = normalize.fit(pixels)
+    done = placement.into_pixels(completer(placement.into_body(pixels)))
+    out = {}
+    for row, raw in enumerate(sequences):
+        absent = _absent(raw, max_absence, completer.causal)
+        filled = completed_sequence(raw, done, row)
+        out[raw.person] = filled.hide(absent[:, None] & ~raw.is_observed)
+    return out
+
+
+def _absent(raw: PoseSequence, max_absence: float, causal: bool) -> Array:
+    """``[T]`` bool: the person is not seen near enough in time to be there at all."""
+    present = raw.is_observed.any(axis=1)
+    before = np.maximum.accumulate(np.where(present, raw.times, -np.inf))
+    after = np.minimum.accumulate(np.where(present, raw.times, np.inf)[::-1])[::-1]
+    distance = raw.times - before
+    if not causal:
+        distance = np.minimum(distance, after - raw.times)
+    absent: Array = ~present & ~(distance <= max_absence)
+    return absent
+
+
+def run(pipeline: Pipeline, source: Source, sinks: Sequence[Sink]) -> int:
+    """Send the results of a source to all sinks, and return the number of frames.
+
+    An exception closes the sinks with it, so that none leaves a file under its final name.
+    """
+    count = 0
+    with ExitStack() as stack:
+        opened = [stack.enter_context(sink) for sink in sinks]
+        for result in pipeline.run(source):
+            count += len(result.frames)
+            for sink in opened:
+                sink.write(result)
+    return count

@@ -1,0 +1,1 @@
+"""The bundled sample clip and its ground truth."""

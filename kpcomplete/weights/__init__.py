@@ -1,0 +1,1 @@
+"""Shipped models with their model cards."""
