@@ -1,0 +1,222 @@
+"""Trained models on disk: tensors, how to rebuild the network, and where it came from."""
+
+import importlib
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from kpcomplete.errors import ModelFileError, OutputError
+from kpcomplete.skeleton import CANONICAL, Skeleton
+
+FORMAT = 1
+_KEY = "kpcomplete"  # of the JSON text in the header of the file
+_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What a checkpoint says about itself; stored as JSON, so values are plain.
+
+    Attributes:
+        network: Dotted class that the tensors belong to, e.g. ``kpcomplete.model.mlp.MLP``.
+        arguments: What its constructor takes.
+        skeleton: The joints that the tensors speak of, stored by value.
+        provenance: Data, people, command, seed, versions, metrics.
+    """
+
+    network: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    skeleton: Skeleton = field(default_factory=lambda: Skeleton.load(CANONICAL))
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A checkpoint that was read.
+
+    Attributes:
+        path: Where from, for error texts.
+        tensors: Name to tensor, on the CPU, in the stored precision.
+        metadata: See `Metadata`.
+    """
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    metadata: Metadata
+
+    def build(self, trusted: Sequence[str] = ()) -> nn.Module:
+        """Return the network with its tensors, in float32 and in evaluation mode.
+
+        Args:
+            trusted: Packages beside kpcomplete whose classes a file may name. Constructing a
+                class runs its code: name only packages whose files come from yourself.
+
+        Raises:
+            ModelFileError: If the class is not allowed or is no network, or if arguments or
+                tensors do not fit it.
+        """
+        network = _class(self, trusted)
+        try:
+            module = network(**self.metadata.arguments)
+            module.load_state_dict({k: _wide(v) for k, v in self.tensors.items()})
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ModelFileError(
+                f"{self.path} does not fit {self.metadata.network}: {error}"
+            ) from error
+        return module.eval()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a checkpoint was made with."""
+    found = {"python": platform.python_version()}
+    for package in ("kpcomplete", "torch", "numpy"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def save(
+    path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | Metadata
+) -> None:
+    """Write a checkpoint whole or not at all.
+
+    Args:
+        path: Ends in ``.safetensors``.
+        tensors: Name to tensor; stored in the precision given.
+        metadata: A `Metadata`, or a mapping with its fields.
+
+    Raises:
+        OutputError: If the file cannot be written.
+        TypeError: If the metadata is not plain, i.e. not what JSON knows.
+    """
+    path = Path(path)
+    if not isinstance(metadata, Metadata):
+        metadata = Metadata(**metadata)
+    text = json.dumps(
+        {
+            "format": FORMAT,
+            "network": metadata.network,
+            "arguments": dict(metadata.arguments),
+            "skeleton": metadata.skeleton.as_dict(),
+            "provenance": dict(metadata.provenance),
+        },
+        allow_nan=False,
+    )
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    plain = {k: v.detach().cpu().contiguous().clone() for k, v in sorted(tensors.items())}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(plain, part, metadata={_KEY: text})
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write the checkpoint {path}: {error}") from error
+    finally:
+        with suppress(OSError):  # there is none, or nothing can be there
+            part.unlink()
+
+
+def load(path: str | Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        ModelFileError: If there is no such file, or it is no checkpoint of this format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(f"expected a checkpoint at {path}, but there is no such file")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            header = file.metadata() or {}
+            metadata = _metadata(path, header.get(_KEY))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{path} must be a whole safetensors file, but {path.stat().st_size} bytes were "
+            f"found that are none: {error}"
+        ) from error
+    return Checkpoint(path=path, tensors=tensors, metadata=metadata)
+
+
+def shipped(name: str) -> Path:
+    """Return the path of a model that comes with kpcomplete, e.g. ``completer``.
+
+    Raises:
+        ModelFileError: If none has this name.
+    """
+    folder = files("kpcomplete.weights")
+    known = sorted(f.name for f in folder.iterdir() if f.name.endswith(_SUFFIX))
+    if f"{name}{_SUFFIX}" not in known:
+        names = ", ".join(n[: -len(_SUFFIX)] for n in known) or "none"
+        raise ModelFileError(f"no shipped model is called {name!r}; there are: {names}")
+    return Path(str(folder / f"{name}{_SUFFIX}"))
+
+
+def find(name: str | Path) -> Path:
+    """Return the path of a checkpoint given by its path or by the name of a shipped one."""
+    path = Path(name)
+    if path.suffix == _SUFFIX or len(path.parts) != 1:
+        return path
+    return shipped(str(name))
+
+
+def _metadata(path: Path, text: str | None) -> Metadata:
+    if text is None:
+        raise ModelFileError(
+            f"{path} must be a checkpoint of kpcomplete, but its header has no {_KEY!r} entry: "
+            "it was written by another program"
+        )
+    try:
+        values = json.loads(text)
+        found = values["format"]
+        if found != FORMAT:
+            raise ModelFileError(
+                f"{path} must have checkpoint format {FORMAT}, but has {found!r}; "
+                "train it again, or use the version of kpcomplete that wrote it"
+            )
+        return Metadata(
+            network=str(values["network"]),
+            arguments=dict(values["arguments"]),
+            skeleton=Skeleton.from_dict(values["skeleton"]),
+            provenance=dict(values["provenance"]),
+        )
+    except ModelFileError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:  # SkeletonError and bad JSON among them
+        raise ModelFileError(
+            f"the header of {path} must describe a checkpoint, but it cannot be read: {error!r}"
+        ) from error
+
+
+def _class(checkpoint: Checkpoint, trusted: Sequence[str]) -> type[nn.Module]:
+    name, path = checkpoint.metadata.network, checkpoint.path
+    allowed = ("kpcomplete", *trusted)
+    if not re.fullmatch(r"\w+(\.\w+)+", name) or name.split(".")[0] not in allowed:
+        raise ModelFileError(
+            f"{path} must name a network of {', '.join(allowed)}, but names {name!r}; add its "
+            "package to `trusted` if you wrote the file yourself"
+        )
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ModelFileError(f"{path} names {name!r}, which does not exist: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise ModelFileError(f"{path} must name a network, but {name!r} is {found!r}")
+    return found
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
