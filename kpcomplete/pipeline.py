@@ -28,6 +28,7 @@ class Pipeline:
         detector: Adds people to frames.
         window: How much past and future the completer sees.
         completer: Fills in missing joints.
+        min_confidence: A joint of which the detector is less sure than this counts as missing.
         max_absence: Seconds. A frame without any joint of a person is a moment of occlusion, and
             is filled in, if the person is seen no further away in time than this; else the seat
             is empty there and stays so.
@@ -37,6 +38,7 @@ class Pipeline:
     detector: Detector
     window: Window
     completer: Completer
+    min_confidence: float = 0.5
     max_absence: float = 1.0
     keep_images: bool = False
 
@@ -52,10 +54,10 @@ class Pipeline:
         found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
         seats = tuple(self.detector.seats) or tuple(found)
         raw = {seat: sequence(view.frames, seat, info) for seat in seats}
-        seated = [seat for seat in seats if raw[seat].is_observed.any()]
-        done = dict(raw)
+        done = {seat: _trusted(raw[seat], self.min_confidence) for seat in seats}
+        seated = [pose for pose in done.values() if pose.is_observed.any()]
         if seated:
-            done |= complete([raw[s] for s in seated], self.completer, self.max_absence)
+            done |= complete(seated, self.completer, self.max_absence)
         return Result(
             frames=view.frames[view.emit],
             people={
@@ -83,6 +85,10 @@ def sequence(frames: Sequence[Frame], seat: str, info: StreamInfo) -> PoseSequen
         person=seat,
         times=np.array([frame.time for frame in frames]),
     )
+
+
+def _trusted(raw: PoseSequence, min_confidence: float) -> PoseSequence:
+    return raw.hide(raw.confidence < min_confidence)
 
 
 @torch.inference_mode()

@@ -15,8 +15,9 @@ class Person:
     """One occupant over the frames of a result.
 
     Attributes:
-        observed: What the detector saw.
-        completed: The same with missing joints filled in, as far as they could be.
+        observed: What the detector said, also of joints that it is unsure of.
+        completed: What is believed: the joints that the detector is sure of, and the others
+            filled in, as far as they could be.
         joints3d: ``[T, J, 3]`` metres in camera coordinates, NaN where unknown; or None.
         classes: Task name to class probabilities ``[T, C]``.
     """

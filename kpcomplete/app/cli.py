@@ -1,0 +1,51 @@
+"""The command ``kpcomplete``: answers at once, and loads a command only when it runs."""
+
+import sys
+from importlib import import_module
+
+COMMANDS = {
+    "demo": "run the whole pipeline on the bundled sample clip, and compare with its truth",
+    "process": "find and complete the people of videos: process source=drive.mp4",
+    "export": "write results in other formats: export source=out/drive.parquet format=trc",
+    "evaluate": "hide joints on purpose, and measure how well they are completed",
+    "train": "train or fit the models: train experiment=completer",
+    "info": "show versions, weights, devices, and what is missing",
+}
+
+USAGE = """\
+usage: kpcomplete COMMAND [key=value ...]
+
+Finds the people in car cabin videos and completes the joints that a camera cannot see.
+
+{commands}
+
+Every setting is a key=value. 'kpcomplete COMMAND --help' lists a command's settings with their
+defaults; 'kpcomplete COMMAND --cfg job' prints what would run."""
+
+
+def main() -> None:
+    """Run the command that the first argument names."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        width = max(map(len, COMMANDS))
+        lines = (f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
+        print(USAGE.format(commands="\n".join(lines)))
+        return
+    if arguments[0] in ("-V", "--version"):
+        from kpcomplete import __version__
+
+        print(__version__)
+        return
+    run(*arguments)
+
+
+def run(name: str, *arguments: str) -> None:
+    """Run one command with its arguments."""
+    if name not in COMMANDS:
+        sys.exit(f"kpcomplete: no command {name!r}; there are {', '.join(COMMANDS)}")
+    sys.argv = [f"kpcomplete {name}", *arguments]
+    import_module(f"kpcomplete.app.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

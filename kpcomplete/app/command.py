@@ -1,0 +1,61 @@
+"""What the commands have in common: how they start, and how they end."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from kpcomplete.errors import KpcompleteError, SettingError
+
+
+def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+    """Make a function of a config a command; errors meant for users end it in one line."""
+
+    def decorate(function: Callable[[DictConfig], None]) -> Callable[[], None]:
+        @wraps(function)
+        def guarded(cfg: DictConfig) -> None:
+            logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+            try:
+                function(cfg)
+            except KeyboardInterrupt:
+                sys.exit("interrupted; what was finished is kept")
+            except Exception as error:
+                meant = next((e for e in _chain(error) if isinstance(e, KpcompleteError)), None)
+                if meant is None:
+                    raise
+                sys.exit(f"error: {meant}")
+
+        main = hydra.main(
+            version_base="1.3", config_path="pkg://kpcomplete.conf", config_name=config_name
+        )
+        started: Callable[[], None] = main(guarded)
+        return started
+
+    return decorate
+
+
+def build(cfg: Any, **parts: Any) -> Any:
+    """Instantiate one part of a config with plain Python containers.
+
+    Raises:
+        SettingError: If the part does not take these settings.
+    """
+    try:
+        return instantiate(cfg, _convert_="all", **parts)
+    except hydra.errors.InstantiationException as error:
+        if any(isinstance(e, KpcompleteError) for e in _chain(error)):
+            raise
+        if isinstance(error.__cause__, TypeError):
+            raise SettingError(str(error).replace("\n", " ")) from error
+        raise
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,49 @@
+"""What several tests need."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kpcomplete.frame import Detection, Frame, StreamInfo
+from kpcomplete.skeleton import Skeleton
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real data and media beside the repository."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("real data and media (../shared) are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def skeleton() -> Skeleton:
+    """The canonical skeleton."""
+    return Skeleton.load("blazepose33")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A seeded generator."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def info() -> StreamInfo:
+    """A recording of 640x480 at 30 frames a second."""
+    return StreamInfo(name="test", fps=30.0, image_size=(640, 480))
+
+
+@pytest.fixture
+def frames(rng) -> list[Frame]:
+    """20 frames with a driver who loses a joint now and then, and an empty passenger seat."""
+    out = []
+    for i in range(20):
+        points = rng.normal((320, 240), 60, size=(33, 2)).astype(np.float32)
+        points[rng.random(33) < 0.2] = np.nan
+        seen = np.isfinite(points[:, 0])
+        driver = Detection(keypoints=points, confidence=seen.astype(np.float32))
+        out.append(Frame(index=i, time=i / 30, people={"driver": driver}))
+    return out

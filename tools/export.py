@@ -1,0 +1,7 @@
+"""The same as: kpcomplete export."""
+
+import sys
+
+from kpcomplete.app.cli import run
+
+run("export", *sys.argv[1:])

@@ -1,0 +1,3 @@
+from kpcomplete.app.make_sample import main
+
+main()
