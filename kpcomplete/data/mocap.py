@@ -1,0 +1,118 @@
+"""Real 3D motion, seen by simulated cameras."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kpcomplete.data import PoseSet
+from kpcomplete.data.projection import CameraRange, body_axes, project
+from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.skeleton import CANONICAL, Skeleton
+
+_FIELDS = ("joints", "root", "clip_frames", "subject", "joint_names", "fps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mocap:
+    """Optical motion capture, projected by cameras that stand still during a clip.
+
+    A joint is taken over only where it is the same point as the canonical one, within about 3 cm;
+    all others stay NaN, the head included where it was not recorded.
+
+    Args:
+        file: ``.npz`` with ``joints [N, J, 3]`` in metres relative to joint 0, Y up, ``root
+            [N, 3]``, ``clip_frames``, ``subject`` a clip, ``joint_names`` and ``fps``.
+        joints: Canonical joint to the file's joint, or to several whose mean it is.
+        cameras: Kinds of camera; each clip is seen once by one of each.
+        seed: Same seed, same cameras.
+
+    Raises:
+        SettingError: If there is no camera, or a canonical joint is unknown.
+    """
+
+    file: str
+    joints: Mapping[str, Sequence[str]]
+    cameras: Sequence[CameraRange]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        Skeleton.load(CANONICAL).indices(self.joints)
+        needed = {"left_shoulder", "right_shoulder"}
+        if not self.cameras or not needed <= set(self.joints):
+            raise SettingError(
+                f"motion capture needs a camera and both shoulders, but got "
+                f"{len(self.cameras)} cameras and the joints {sorted(self.joints)}"
+            )
+
+    def load(self) -> PoseSet:
+        """Return every clip as each kind of camera sees it.
+
+        Raises:
+            SourceError: If the file is not of the form above.
+        """
+        return PoseSet.concatenate(self.views())
+
+    def views(self) -> list[PoseSet]:
+        """Return one set a kind of camera."""
+        points, lengths, people, fps = self.read()
+        skeleton = Skeleton.load(CANONICAL)
+        clip = torch.arange(len(lengths)).repeat_interleave(lengths)
+        left, right = (
+            _means(points[:, skeleton.index(f"{side}_shoulder")], clip, len(lengths))
+            for side in ("left", "right")
+        )
+        generator = torch.Generator().manual_seed(self.seed)
+        sets = []
+        for camera in self.cameras:
+            pixels = project(
+                points, clip, (left + right) / 2, body_axes(left, right), camera, generator
+            )
+            sets.append(
+                PoseSet.from_clips(
+                    torch.split(pixels, lengths.tolist()),
+                    people=people,
+                    views=[camera.name] * len(people),
+                    fps=fps,
+                )
+            )
+        return sets
+
+    def read(self) -> tuple[Tensor, Tensor, tuple[str, ...], float]:
+        """Return ``[N, 33, 3]`` metres, clip lengths ``[C]``, people, and frames per second."""
+        try:
+            with np.load(self.file, allow_pickle=False) as data:
+                values = {name: data[name] for name in _FIELDS}
+        except (OSError, KeyError, BadZipFile, ValueError) as error:
+            raise SourceError(
+                f"{self.file} should be an .npz with {', '.join(_FIELDS)}: {error}"
+            ) from error
+        names = values["joint_names"].tolist()
+        skeleton = Skeleton.load(CANONICAL)
+        world = values["joints"].astype(np.float32) + values["root"][:, None]
+        points = np.full((len(world), len(skeleton), 3), np.nan, dtype=np.float32)
+        for joint, parts in self.joints.items():
+            unknown = sorted(set(parts) - set(names))
+            if unknown:
+                raise SourceError(f"{self.file} has no joint {unknown[0]!r}; it has {names}")
+            places = [names.index(part) for part in parts]
+            points[:, skeleton.index(joint)] = world[:, places].mean(axis=1)
+        lengths = torch.from_numpy(values["clip_frames"].astype(np.int64))
+        if int(lengths.sum()) != len(points) or len(values["subject"]) != len(lengths):
+            raise SourceError(
+                f"{self.file} should have clips that fill {len(points)} frames and a subject "
+                f"each, but has {int(lengths.sum())} frames in {len(lengths)} clips and "
+                f"{len(values['subject'])} subjects"
+            )
+        people = tuple(values["subject"].tolist())
+        return torch.from_numpy(points), lengths, people, float(values["fps"])
+
+
+def _means(values: Tensor, clip: Tensor, count: int) -> Tensor:
+    """Return the mean of each clip's frames, ``[C, 3]``."""
+    total = values.new_zeros(count, values.shape[-1]).index_add(0, clip, values)
+    size: Tensor = torch.bincount(clip, minlength=count).clamp_min(1)
+    return total / size[:, None]
