@@ -154,7 +154,7 @@ def test_sktdd_says_what_is_wrong(tmp_path):
     with pytest.raises(SourceError, match=r"should hold sktDD's DDD-CC/00001.csv"):
         SktDD(root=str(tmp_path)).load()
     write_sktdd(tmp_path, [[0, 0, 1.0]])
-    with pytest.raises(SourceError, match="should have 52 columns .* holds 3 numbers in 1 rows"):
+    with pytest.raises(SourceError, match=r"should have 52 columns .* holds 3 numbers in 1 rows"):
         SktDD(root=str(tmp_path), parts=["training"]).load()
     write_sktdd(tmp_path / "b", [sktdd_row(0, view=0), sktdd_row(1, view=2)])
     with pytest.raises(SourceError, match=r"one view of 0, 1, 2, but shows \[0, 2\]"):
@@ -260,7 +260,7 @@ def test_mocap_says_what_is_wrong(tmp_path):
     with pytest.raises(SourceError, match=r"m.npz should be an .npz with joints, root"):
         Mocap(file=str(file), joints=joints, cameras=[FRONT]).load()
     write_mocap(file, clip_frames=np.array([2, 2]))
-    with pytest.raises(SourceError, match="fill 5 frames .* but has 4 frames in 2 clips"):
+    with pytest.raises(SourceError, match=r"fill 5 frames .* but has 4 frames in 2 clips"):
         Mocap(file=str(file), joints=joints, cameras=[FRONT]).load()
     with pytest.raises(SourceError, match="has no joint 'q'; it has"):
         Mocap(file=str(file), joints=joints | {"nose": ["q"]}, cameras=[FRONT]).load()
