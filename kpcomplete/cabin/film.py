@@ -1,0 +1,75 @@
+"""A camera's film: sensor noise, exposure, and H.264 files."""
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+def develop(image: Image, time: float, noise: float, rng: Generator) -> Image:
+    """What a sensor makes of a picture: it breathes in exposure and is noisy.
+
+    Args:
+        image: red, green, blue, shape (height, width, 3).
+        time: seconds.
+        noise: standard deviation, grey levels.
+        rng: draws the noise.
+    """
+    gain = (
+        1.0 + 0.03 * np.sin(2.0 * np.pi * 0.11 * time) + 0.015 * np.sin(2.0 * np.pi * 0.31 * time)
+    )
+    grain = rng.normal(0.0, noise, (*image.shape[:2], 1))
+    shot: Image = np.clip(np.rint(image * gain + grain), 0, 255).astype(np.uint8)
+    return shot
+
+
+class Film:
+    """An H.264 file, written frame by frame.
+
+    Args:
+        path: of the file to write; its ending says the container.
+        size: width and height, pixels, even.
+        fps: frames a second.
+        quality: x264's constant rate factor, lower is better and larger.
+    """
+
+    def __init__(self, path: Path, size: tuple[int, int], fps: int, quality: float) -> None:
+        import av
+
+        self._frame = av.VideoFrame.from_ndarray
+        self._file: Any = av.open(str(path), "w", options={"movflags": "+faststart"})
+        self._stream: Any = self._file.add_stream("libx264", rate=fps)
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.time_base = Fraction(1, fps)
+        # One thread: the same pictures give the same file on every machine.
+        self._stream.options = {"crf": str(quality), "preset": "slow", "threads": "1"}
+        self._count = 0
+
+    def __enter__(self) -> "Film":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            for packet in self._stream.encode():
+                self._file.mux(packet)
+        self._file.close()
+
+    def add(self, image: Image) -> None:
+        """Write the next frame: red, green, blue, shape (height, width, 3)."""
+        frame = self._frame(np.ascontiguousarray(image), format="rgb24")
+        frame.pts, frame.time_base = self._count, self._stream.codec_context.time_base
+        self._count += 1
+        for packet in self._stream.encode(frame):
+            self._file.mux(packet)

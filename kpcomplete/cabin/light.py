@@ -1,0 +1,73 @@
+"""Daylight that falls into the car, with soft shadows, computed a vertex."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcomplete.cabin.reach import unit
+
+Array = NDArray[np.float64]
+
+GAMMA = 2.2
+
+
+@dataclass(frozen=True)
+class Light:
+    """The sky around the car.
+
+    Attributes:
+        sun: direction towards the brightest part of the sky, shape (3,).
+        strength: of that part against the rest.
+        ambient: light that reaches every place by reflection, share of full daylight.
+        exposure: factor on everything.
+        directions: number of sky directions tried a vertex.
+    """
+
+    sun: tuple[float, float, float] = (0.35, -0.75, 0.55)
+    strength: float = 3.5
+    ambient: float = 0.24
+    exposure: float = 1.25
+    directions: int = 28
+
+    def sky(self) -> tuple[Array, Array]:
+        """Directions towards the sky, shape (D, 3), and their brightness, shape (D,)."""
+        count = 2 * self.directions
+        index = np.arange(count) + 0.5
+        z = 1.0 - 2.0 * index / count
+        turn = index * np.pi * (1.0 + 5.0**0.5)
+        flat = np.sqrt(1.0 - z**2)
+        ball = np.stack([flat * np.cos(turn), flat * np.sin(turn), z], axis=1)
+        ball = ball[ball[:, 2] > -0.05]
+        bright = 1.0 + self.strength * np.clip(ball @ unit(np.array(self.sun)), 0.0, 1.0) ** 3
+        return ball, bright
+
+    def falls(self, scene: Any, points: Array, normals: Array) -> Array:
+        """How much light reaches each vertex.
+
+        Args:
+            scene: an `open3d.t.geometry.RaycastingScene` of everything that casts shadows.
+            points: metres, shape (V, 3).
+            normals: unit vectors away from the surface, shape (V, 3).
+
+        Returns:
+            Brightness, about 0..1, shape (V,).
+        """
+        directions, bright = self.sky()
+        facing = np.clip(normals @ directions.T, 0.0, 1.0)
+        start = np.repeat(points + 0.004 * normals, len(directions), axis=0)
+        rays = np.concatenate([start, np.tile(directions, (len(points), 1))], axis=1)
+        lit = facing.ravel() > 0.0
+        open_ = np.zeros(len(rays))
+        hidden = scene.test_occlusions(rays[lit].astype(np.float32)).numpy()
+        open_[lit] = ~hidden
+        direct = (facing * open_.reshape(facing.shape)) @ bright / (0.25 * bright.sum())
+        sides: Array = self.ambient * (0.75 + 0.25 * normals[:, 2]) + direct
+        return self.exposure * sides
+
+    def shade(self, colors: Array, brightness: Array) -> Array:
+        """Colours under a brightness, with a soft shoulder instead of clipping, 0..1, (V, 3)."""
+        linear = colors**GAMMA * brightness[:, None]
+        shaded: Array = np.clip(linear / (1.0 + 0.25 * linear), 0.0, 1.0) ** (1.0 / GAMMA)
+        return shaded

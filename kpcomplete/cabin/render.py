@@ -1,0 +1,111 @@
+"""Drawing the cabin without a screen, by Open3D's legacy visualizer."""
+
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcomplete.cabin.cameras import Camera
+from kpcomplete.cabin.mesh import Mesh
+from kpcomplete.errors import MissingDependencyError, RenderError
+
+PACKAGES = "libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libusb-1.0-0"
+
+#: A vertex of no triangle, far before the camera: the visualizer derives its view from the distance
+#: to the middle of all vertices, and shows nothing where that is not before the camera.
+AHEAD = np.array([[0.0, 0.0, 150.0]])
+
+
+class Renderer:
+    """Draws coloured meshes from one camera; one window for as long as it lives.
+
+    Colours are shown as they are: light is in them already.
+
+    Args:
+        camera: that looks.
+        finer: pixels drawn for each pixel shown, each way, against jagged edges.
+
+    Raises:
+        RenderError: If no window can be made, with the system packages that are needed.
+    """
+
+    def __init__(self, camera: Camera, finer: int = 2) -> None:
+        self._o3d, self.camera, self.finer = _open3d(), camera, finer
+        self._view = camera.finer(finer)
+        self._window: Any = self._o3d.visualization.Visualizer()
+        size = {"width": self._view.width, "height": self._view.height}
+        if not self._window.create_window(visible=False, **size):
+            raise RenderError(
+                "no window could be made to draw in, not even an invisible one: on Debian or "
+                f"Ubuntu run apt-get install -y {PACKAGES}"
+            )
+        self._mesh: Any = None
+
+    def __enter__(self) -> "Renderer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._window.destroy_window()
+
+    def draw(self, mesh: Mesh) -> NDArray[np.uint8]:
+        """Draw a mesh.
+
+        Args:
+            mesh: all that is to be seen, in the vehicle frame, lit.
+
+        Returns:
+            The image, red, green, blue, shape (height, width, 3).
+        """
+        vectors = self._o3d.utility.Vector3dVector
+        first = self._mesh is None
+        if first:
+            self._mesh = self._o3d.geometry.TriangleMesh()
+        self._mesh.vertices = vectors(np.vstack([self._view.view(mesh.vertices), AHEAD]))
+        self._mesh.vertex_colors = vectors(np.vstack([mesh.colors, AHEAD]))
+        if first:
+            self._mesh.triangles = self._o3d.utility.Vector3iVector(mesh.triangles)
+            self._start()
+        else:
+            self._window.update_geometry(self._mesh)
+        self._window.poll_events()
+        self._window.update_renderer()
+        picture = np.asarray(self._window.capture_screen_float_buffer(do_render=False))
+        small = picture.reshape(
+            self.camera.height, self.finer, self.camera.width, self.finer, 3
+        ).mean(axis=(1, 3))
+        image: NDArray[np.uint8] = np.clip(np.rint(small * 255.0), 0, 255).astype(np.uint8)
+        return image
+
+    def _start(self) -> None:
+        """Show the mesh, set up camera and options."""
+        self._window.add_geometry(self._mesh)
+        option = self._window.get_render_option()
+        option.light_on, option.mesh_show_back_face = False, True
+        option.background_color = np.array([0.9, 0.93, 0.97])
+        view, control = self._view, self._window.get_view_control()
+        parameters = self._o3d.camera.PinholeCameraParameters()
+        middle = (view.width / 2.0 - 0.5, view.height / 2.0 - 0.5)
+        parameters.intrinsic = self._o3d.camera.PinholeCameraIntrinsic(
+            view.width, view.height, view.fx, view.fy, *middle
+        )
+        parameters.extrinsic = np.eye(4)
+        control.convert_from_pinhole_camera_parameters(parameters, True)
+        control.set_constant_z_near(0.05)
+        control.set_constant_z_far(200.0)
+
+
+def _open3d() -> Any:
+    try:
+        import open3d
+    except ImportError as error:
+        raise MissingDependencyError(
+            "drawing the cabin needs the package 'open3d', which is not installed: "
+            "run pip install 'kpcomplete[cabin]'"
+        ) from error
+    return open3d

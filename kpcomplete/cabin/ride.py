@@ -1,0 +1,108 @@
+"""The whole cabin at a moment: vehicle, people, light and truth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcomplete.cabin import behaviour, vehicle
+from kpcomplete.cabin.cameras import Camera
+from kpcomplete.cabin.landmarks import FLESH, NAMES
+from kpcomplete.cabin.light import Light
+from kpcomplete.cabin.mesh import Mesh, merge
+from kpcomplete.cabin.motion import Motion
+from kpcomplete.cabin.occupant import ADULT, CHILD, Body, Figure, Occupant
+from kpcomplete.cabin.rig import Seat
+from kpcomplete.cabin.visibility import Scene, causes
+
+Array = NDArray[np.float64]
+
+FIGURES: Mapping[str, Figure] = {"driver": ADULT, "passenger": CHILD}
+SEATS: Mapping[str, Seat] = {
+    "driver": Seat(np.array([0.36, 0.02, 0.345])),
+    "passenger": Seat(np.array([-0.36, 0.07, 0.42]), recline=0.30, shin=0.2, thigh=1.4),
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The cabin at one time.
+
+    Attributes:
+        time: seconds.
+        bodies: seat -> body.
+        wheel: the steering wheel as it is turned.
+        scene: everything that hides and casts shadows.
+    """
+
+    time: float
+    bodies: Mapping[str, Body]
+    wheel: Mesh
+    scene: Scene
+
+
+class Ride:
+    """Two people in the front of a car for some time.
+
+    Args:
+        duration: seconds.
+        seed: of what they do.
+        light: from outside.
+    """
+
+    def __init__(self, duration: float, seed: int, light: Light | None = None) -> None:
+        rng = np.random.default_rng(seed)
+        self.light, self.wheel = light or Light(), vehicle.Wheel()
+        self.occupants = {seat: Occupant(FIGURES[seat], SEATS[seat]) for seat in SEATS}
+        hips = {seat: sitting.hip for seat, sitting in SEATS.items()}
+        driver = behaviour.Driver(self.wheel, hips["driver"], rng)
+        child = behaviour.Passenger(hips["passenger"], 0.70, rng)
+        self.motions: dict[str, Motion] = {
+            "driver": driver.perform(duration),
+            "passenger": child.perform(duration),
+        }
+        self.turned = driver.turned
+        self.inside = merge([vehicle.interior(), vehicle.booster(-0.36)])
+        self._lit: Mesh | None = None
+
+    def at(self, time: float) -> Moment:
+        """The cabin at a time in seconds."""
+        bodies = {
+            seat: occupant.pose(self.motions[seat](time))
+            for seat, occupant in self.occupants.items()
+        }
+        wheel = self.wheel.mesh(float(self.turned(time)[0]))
+        people = {
+            f"{seat}.{part}": mesh
+            for seat, body in bodies.items()
+            for part, mesh in self.occupants[seat].parts(body).items()
+        }
+        scene = Scene({"vehicle": self.inside, "vehicle.wheel": wheel, **people})
+        return Moment(time, bodies, wheel, scene)
+
+    def causes(self, moment: Moment, camera: Camera) -> dict[str, list[str]]:
+        """Seat -> why each of the 33 landmarks is seen or not."""
+        flesh = [FLESH.get(name, ()) for name in NAMES]
+        return {
+            seat: causes(
+                moment.scene, camera, seat, body.landmarks, self.occupants[seat].depth, flesh
+            )
+            for seat, body in moment.bodies.items()
+        }
+
+    def mesh(self, moment: Moment, center: Array) -> Mesh:
+        """Everything that is to be seen, lit; the world outside lies around `center`.
+
+        The light inside the vehicle is computed once, with the people of the first moment asked
+        for: what they do later changes it too little to be worth the time.
+        """
+        if self._lit is None:
+            self._lit = merge([vehicle.backdrop(center), self._shade(self.inside, moment.scene)])
+        people = [self.occupants[seat].mesh(body) for seat, body in moment.bodies.items()]
+        moving = [self._shade(mesh, moment.scene) for mesh in (moment.wheel, *people)]
+        return merge([self._lit, *moving])
+
+    def _shade(self, mesh: Mesh, scene: Scene) -> Mesh:
+        brightness = self.light.falls(scene.rays, mesh.vertices, mesh.normals())
+        return Mesh(mesh.vertices, mesh.triangles, self.light.shade(mesh.colors, brightness))

@@ -1,0 +1,142 @@
+"""From a posture to the rotations of a body's bones: seat, spine, head, arms, fingers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcomplete.cabin.motion import Hand, Posture
+from kpcomplete.cabin.reach import between, blend, frame, rotation, two_bone, unit
+
+Array = NDArray[np.float64]
+
+X, Y, Z = np.eye(3)
+SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
+NECK = ("neck01", "neck02", "neck03", "head")
+#: How far the elbow's pole points outwards, back and down: elbows hang, they do not stick out.
+POLE = np.array([0.45, 0.35, -1.0])
+
+
+@dataclass(frozen=True)
+class Seat:
+    """How a person sits.
+
+    Attributes:
+        hip: where the pelvis is in the vehicle frame, metres, shape (3,).
+        recline: of pelvis and back, backwards, radians.
+        thigh: angle by which the thighs are raised from hanging, radians (pi / 2 = level).
+        shin: angle by which the shins point forwards from hanging, radians.
+        spread: outward turn of the thighs, radians.
+    """
+
+    hip: Array
+    recline: float = 0.36
+    thigh: float = 1.45
+    shin: float = 0.45
+    spread: float = 0.08
+
+
+class Rig:
+    """The bones of one body at rest, facing -y with z up.
+
+    Args:
+        names: of the bones, shape (B,), parents before children.
+        parents: index of each bone's parent, -1 for the root, shape (B,).
+        heads: where the bones begin at rest, metres, shape (B, 3).
+    """
+
+    def __init__(self, names: Sequence[str], parents: Sequence[int], heads: Array) -> None:
+        self.names, self.parents, self.heads = list(names), list(parents), heads
+        self.index = {name: i for i, name in enumerate(self.names)}
+
+    def rest(self, name: str) -> Array:
+        """Where a bone begins at rest, metres, shape (3,)."""
+        head: Array = self.heads[self.index[name]]
+        return head
+
+    def solve(self, posture: Posture, seat: Seat) -> Array:
+        """World rotation of each bone away from its rest, shape (B, 3, 3)."""
+        turns: dict[str, Array] = {"root": rotation(X, -seat.recline)}
+        lean, sway, twist = posture.torso
+        pelvis = turns["root"]
+        chest = rotation(Z, twist) @ rotation(Y, sway) @ rotation(X, lean - 0.8 * seat.recline)
+        nod, tilt, turn = posture.head
+        head = rotation(Z, turn) @ rotation(Y, tilt) @ rotation(X, nod)
+        for i, name in enumerate(SPINE):
+            turns[name] = pelvis @ blend(pelvis.T @ chest, (i + 1) / len(SPINE))
+        for i, name in enumerate(NECK):
+            turns[name] = chest @ blend(chest.T @ head, (i + 1) / len(NECK))
+        for side, sign in (("L", 1.0), ("R", -1.0)):
+            turns |= self._leg(seat, side, sign)
+            hand = posture.left if side == "L" else posture.right
+            turns |= self._arm(turns, seat, hand, side)
+        return self._spread(turns)
+
+    def place(self, turns: Array, hip: Array) -> Array:
+        """Where the bones begin once posed, metres, shape (B, 3)."""
+        heads = np.zeros_like(self.heads)
+        for i, parent in enumerate(self.parents):
+            offset = self.heads[i] - self.heads[parent]
+            heads[i] = hip if parent < 0 else heads[parent] + turns[parent] @ offset
+        return heads
+
+    def _spread(self, turns: dict[str, Array]) -> Array:
+        """All bones' rotations: a bone that was not named follows its parent."""
+        every = np.zeros((len(self.names), 3, 3))
+        for i, (name, parent) in enumerate(zip(self.names, self.parents, strict=True)):
+            every[i] = turns.get(name, every[parent])
+        return every
+
+    def _leg(self, seat: Seat, side: str, sign: float) -> dict[str, Array]:
+        outwards = rotation(Z, sign * seat.spread)
+        thigh, shin = (outwards @ rotation(X, -angle) for angle in (seat.thigh, seat.shin))
+        bones = {f"upperleg0{i}.{side}": thigh for i in (1, 2)}
+        bones |= {f"lowerleg0{i}.{side}": shin for i in (1, 2)}
+        return bones | {f"foot.{side}": outwards @ rotation(X, -0.25)}
+
+    def _arm(self, turns: dict[str, Array], seat: Seat, hand: Hand, side: str) -> dict[str, Array]:
+        """Rotations of one arm whose wrist reaches the hand's place."""
+        shoulder, elbow, wrist = (
+            self.rest(f"{name}.{side}") for name in ("upperarm01", "lowerarm01", "wrist")
+        )
+        start = self.place(self._spread(turns), seat.hip)[self.index[f"upperarm01.{side}"]]
+        pole = POLE * np.array([1.0 if side == "L" else -1.0, 1.0, 1.0])
+        lengths = (float(np.linalg.norm(elbow - shoulder)), float(np.linalg.norm(wrist - elbow)))
+        bend, end = two_bone(start, hand.wrist, lengths, pole)
+        hinge_rest = np.cross(elbow - shoulder, wrist - elbow)
+        hinge = np.cross(bend - start, end - bend)
+        upper = frame(bend - start, hinge) @ frame(elbow - shoulder, hinge_rest).T
+        lower = frame(end - bend, hinge) @ frame(wrist - elbow, hinge_rest).T
+        palm = self._hand(hand, side)
+        twist = between(lower.T @ palm, wrist - elbow)
+        return {
+            f"upperarm01.{side}": upper,
+            f"upperarm02.{side}": upper,
+            f"lowerarm01.{side}": lower,
+            f"lowerarm02.{side}": lower @ rotation(wrist - elbow, 0.6 * twist),
+            f"wrist.{side}": palm,
+        } | self._fingers(hand, palm, side)
+
+    def _axes(self, side: str) -> tuple[Array, Array]:
+        """Fingers' direction and palm's direction at rest."""
+        wrist, middle, index, pinky = (
+            self.rest(f"{name}.{side}") for name in ("wrist", "finger3-1", "finger2-1", "finger5-1")
+        )
+        sign = 1.0 if side == "L" else -1.0
+        return unit(middle - wrist), sign * unit(np.cross(middle - wrist, index - pinky))
+
+    def _hand(self, hand: Hand, side: str) -> Array:
+        fingers, palm = self._axes(side)
+        return frame(hand.fingers, hand.palm) @ frame(fingers, palm).T
+
+    def _fingers(self, hand: Hand, palm: Array, side: str) -> dict[str, Array]:
+        """The knuckles bend one after the other towards the palm; the thumb half as much."""
+        axis = np.cross(*self._axes(side))
+        bones = {}
+        for finger in range(1, 6):
+            bend = hand.curl * (0.35 if finger == 1 else 1.0)
+            for knuckle in range(1, 4):
+                name = f"finger{finger}-{knuckle}.{side}"
+                bones[name] = palm @ rotation(axis, bend * knuckle * 0.75)
+        return bones
