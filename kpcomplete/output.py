@@ -1,0 +1,97 @@
+"""Files that appear whole under their final name, or not at all."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from kpcomplete.errors import KpcompleteError, OutputError
+
+
+@contextlib.contextmanager
+def guard(path: str | os.PathLike[str], *others: type[Exception]) -> Iterator[None]:
+    """Turn what the system says when it cannot write into an error that names the file.
+
+    Args:
+        path: The file that is being written, as the user knows it.
+        others: Errors of a library that mean the same as `OSError`.
+
+    Raises:
+        OutputError: Instead of an `OSError`, such as a full disk or a missing permission.
+    """
+    kinds: tuple[type[Exception], ...] = (OSError, *others)
+    try:
+        yield
+    except kinds as error:
+        if isinstance(error, KpcompleteError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise OutputError(f"cannot write {os.fspath(path)}: {reason}") from error
+
+
+class Draft:
+    """A file, or a folder, under a temporary name beside its final one.
+
+    Args:
+        path: The final name. Folders on the way to it are made.
+        folder: The output is a folder; one that has something in it is never replaced.
+
+    Raises:
+        OutputError: If nothing can be written there. It is found out at once, not after hours.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, folder: bool = False) -> None:
+        self.path = Path(path)
+        self.temporary = self.path.with_name(f".{self.path.name}.part-{os.getpid()}")
+        with guard(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if folder:
+                self._check_folder()
+                self.discard()
+                self.temporary.mkdir()
+            else:
+                if self.path.is_dir():
+                    raise OutputError(f"cannot write {self.path}: a folder has that name")
+                self.temporary.write_bytes(b"")
+
+    def _check_folder(self) -> None:
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise OutputError(
+                f"cannot write {self.path}: it must be a new or an empty folder; remove it, or "
+                "give another name"
+            )
+
+    def keep(self) -> None:
+        """Give the output its final name."""
+        with guard(self.path):
+            os.replace(self.temporary, self.path)
+
+    def discard(self) -> None:
+        """Remove what was written so far; the final name keeps what it had."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.temporary.is_dir():
+                shutil.rmtree(self.temporary)
+            else:
+                self.temporary.unlink()
+
+
+@contextlib.contextmanager
+def whole(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator[Path]:
+    """Yield a temporary name; without an exception it becomes the final one, else it goes.
+
+    Args:
+        path: The final name.
+        folder: The output is a folder.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    draft = Draft(path, folder=folder)
+    try:
+        with guard(path):
+            yield draft.temporary
+        draft.keep()
+    except BaseException:
+        draft.discard()
+        raise

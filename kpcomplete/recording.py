@@ -1,0 +1,78 @@
+"""A whole recording in memory, with all that was found in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.skeleton import Skeleton, convert
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """All that an archive holds, of T frames.
+
+    Attributes:
+        name: Where the frames came from.
+        fps: Nominal frames per second.
+        image_size: Width, height in pixels.
+        skeleton: Names and order of the J joints.
+        frames: ``[T]`` numbers of the frames in their source, rising.
+        times: ``[T]`` seconds since the start of the recording.
+        raw: Seat to what the detector saw, over all T frames.
+        completed: Seat to the same with missing joints filled in; ``covariance`` is None where
+            the completer gave none.
+        joints3d: Seat to ``[T, J, 3]`` metres, NaN where unknown; without seats that have none.
+        classes: Seat to task to class probabilities ``[T, C]``, NaN where unknown.
+        provenance: ``config`` (resolved), ``versions`` of packages, ``weights`` (name: SHA-256).
+    """
+
+    name: str
+    fps: float
+    image_size: tuple[int, int]
+    skeleton: Skeleton
+    frames: Array
+    times: Array
+    raw: Mapping[str, PoseSequence] = field(default_factory=dict)
+    completed: Mapping[str, PoseSequence] = field(default_factory=dict)
+    joints3d: Mapping[str, Array] = field(default_factory=dict)
+    classes: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def to(self, skeleton: Skeleton) -> "Recording":
+        """Return the recording in another skeleton, by joint name."""
+        return replace(
+            self,
+            skeleton=skeleton,
+            raw={seat: poses.to(skeleton) for seat, poses in self.raw.items()},
+            completed={seat: poses.to(skeleton) for seat, poses in self.completed.items()},
+            joints3d={s: convert(p, self.skeleton, skeleton) for s, p in self.joints3d.items()},
+        )
+
+
+def provenance(
+    *, config: Mapping[str, Any] | None = None, weights: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return what written files tell about how they were made.
+
+    Args:
+        config: The resolved configuration.
+        weights: Name to SHA-256 of the models that were used.
+    """
+    packages = ("kpcomplete", "mediapipe", "torch")
+    return {
+        "config": dict(config or {}),
+        "weights": dict(weights or {}),
+        "versions": {package: _version(package) for package in packages},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,90 @@
+"""Pictures of results: the image of a frame, scaled, with everybody in it."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from kpcomplete.draw import Drawn, Painter
+from kpcomplete.pose import Array
+from kpcomplete.result import Person
+from kpcomplete.skeleton import Skeleton
+
+GREY = 70
+
+
+class Canvas:
+    """Paints frames of one size; the picture returned is valid until the next one.
+
+    Args:
+        skeleton: Joints and bones of the people.
+        image_size: Width, height of the recording in pixels.
+        max_height: Larger images are scaled down to it; None keeps their size.
+
+    Attributes:
+        size: Width, height of the pictures: even, as H.264 wants them.
+    """
+
+    def __init__(
+        self, *, skeleton: Skeleton, image_size: tuple[int, int], max_height: int | None
+    ) -> None:
+        width, height = image_size
+        shrink = min(1.0, max_height / height) if max_height else 1.0
+        width, height = max(1, round(width * shrink)), max(1, round(height * shrink))
+        self.size = (width + width % 2, height + height % 2)
+        self._inner = (width, height)
+        self._buffer = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint8)
+        self._painter = Painter(skeleton=skeleton, size=self.size)
+
+    def paint(self, image: Array | None, people: Mapping[str, Person], frame: int) -> Array:
+        """Return the picture ``[H, W, 3]`` BGR of one frame of a result.
+
+        Args:
+            image: ``[h, w, 3]`` BGR of any size, or None for a plain background.
+            people: Seat to occupant.
+            frame: Number of the frame within the result.
+        """
+        self._place(image)
+        shown: dict[str, Drawn] = {}
+        empty = []
+        for seat, person in people.items():
+            if person.completed.visibility[frame].any():
+                shown[seat] = self._drawn(person, frame)
+            else:
+                empty.append(seat)
+        self._painter.draw(self._buffer, shown, empty)
+        return self._buffer
+
+    def blank(self, text: str) -> Array:
+        """Return a picture that only says something."""
+        self._buffer[:] = GREY
+        self._painter.message(self._buffer, text)
+        return self._buffer
+
+    def _place(self, image: Array | None) -> None:
+        """Put the image in the upper left, as large as it fits."""
+        if image is None:
+            self._buffer[:] = GREY
+            return
+        height, width = image.shape[:2]
+        shrink = min(self._inner[0] / width, self._inner[1] / height)
+        inner = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        if inner != self.size:
+            self._buffer[inner[1] :] = 0
+            self._buffer[:, inner[0] :] = 0
+        view = self._buffer[: inner[1], : inner[0]]
+        if inner == (width, height):
+            view[:] = image
+        else:
+            view[:] = cv2.resize(image, inner, interpolation=cv2.INTER_LINEAR)
+
+    def _drawn(self, person: Person, frame: int) -> Drawn:
+        width, height = person.completed.image_size
+        scale = np.float32(min(self._inner[0] / width, self._inner[1] / height))
+        covariance = person.completed.covariance
+        return Drawn(
+            points=person.completed.keypoints[frame] * scale,
+            state=person.completed.visibility[frame],
+            covariance=None if covariance is None else covariance[frame] * scale**2,
+            raw=person.observed.keypoints[frame] * scale,
+        )

@@ -1,0 +1,178 @@
+"""Write results to Parquet as they arrive."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kpcomplete.archive import CLASS_SCHEMA, FORMAT, KEY, SCHEMA, classes_path, rows
+from kpcomplete.errors import ShapeError
+from kpcomplete.output import Draft, guard
+from kpcomplete.result import Person, Result
+from kpcomplete.skeleton import CANONICAL, Skeleton
+from kpcomplete.source import Source
+
+
+class _Table:
+    """A Parquet file that grows by row groups."""
+
+    def __init__(self, path: Path, schema: pa.Schema, group: int) -> None:
+        self.draft = Draft(path)
+        self._schema, self._group = schema, group
+        self._held: list[pa.Table] = []
+        self._count = 0
+        names = [f.name for f in schema if pa.types.is_dictionary(f.type)]
+        with self._safely():
+            self._writer = pq.ParquetWriter(
+                self.draft.temporary,
+                schema,
+                compression="zstd",
+                use_dictionary=[*names, "frame", "time_s"],
+            )
+
+    def _safely(self) -> Any:
+        return guard(self.draft.path, pa.ArrowException)
+
+    def add(self, table: pa.Table) -> None:
+        self._held.append(table)
+        self._count += table.num_rows
+        if self._count >= self._group:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._count:
+            table = pa.concat_tables(self._held).unify_dictionaries()
+            with self._safely():
+                self._writer.write_table(table, row_group_size=self._group)
+        self._held, self._count = [], 0
+
+    def finish(self, about: Mapping[str, Any]) -> None:
+        self._flush()
+        with self._safely():
+            self._writer.add_key_value_metadata({KEY: json.dumps(about, default=str)})
+            self._writer.close()
+        self.draft.keep()
+
+    def discard(self) -> None:
+        try:
+            self._writer.close()
+        except (OSError, pa.ArrowException):
+            pass  # the disk may be full; the file goes anyway
+        finally:
+            self.draft.discard()
+
+
+@dataclass(kw_only=True)
+class Archive:
+    """Writes ``<path>``, and ``<stem>.classes.parquet`` if somebody was classified.
+
+    Memory holds one row group, however long the recording is.
+
+    Args:
+        path: Parquet file to write.
+        source: The recording; its name, rate and size go into the file.
+        provenance: How it was made, see `kpcomplete.recording.provenance`.
+        row_group: Rows that are written at once.
+
+    Raises:
+        OutputError: If the file cannot be written.
+        ShapeError: If the skeleton changes on the way.
+    """
+
+    path: str | os.PathLike[str]
+    source: Source
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    row_group: int = 262_144
+
+    def __enter__(self) -> "Archive":
+        self._skeleton: Skeleton | None = None
+        self._seats: dict[str, None] = {}
+        self._table = _Table(Path(self.path), SCHEMA, self.row_group)
+        self._classes: _Table | None = None
+        return self
+
+    def write(self, result: Result, /) -> None:
+        """Add some frames."""
+        people = result.people
+        for person in people.values():
+            self._skeleton = self._skeleton or person.completed.skeleton
+            if person.completed.skeleton != self._skeleton:
+                raise ShapeError(
+                    f"all results for {self.path} must have the skeleton "
+                    f"{self._skeleton.name!r}, but got {person.completed.skeleton.name!r}"
+                )
+        self._seats |= dict.fromkeys(people)
+        frames = np.array([frame.index for frame in result.frames], dtype=np.int32)
+        times = np.array([frame.time for frame in result.frames], dtype=np.float64)
+        joints3d = {s: p.joints3d for s, p in people.items() if p.joints3d is not None}
+        raw = {seat: person.observed for seat, person in people.items()}
+        completed = {seat: person.completed for seat, person in people.items()}
+        self._table.add(rows(frames, times, raw, completed, joints3d))
+        for seat, person in people.items():
+            if person.classes:
+                self._add_classes(seat, person, frames, times)
+
+    def _add_classes(
+        self, seat: str, person: Person, frames: np.ndarray[Any, Any], times: np.ndarray[Any, Any]
+    ) -> None:
+        if self._classes is None:
+            self._classes = _Table(classes_path(self.path), CLASS_SCHEMA, self.row_group)
+        for task, probability in person.classes.items():
+            known = np.isfinite(probability)
+            frame, number = np.nonzero(known)
+            zeros = np.zeros(len(frame), dtype=np.int32)
+            columns = [
+                frames[frame],
+                times[frame],
+                pa.DictionaryArray.from_arrays(zeros, [seat]),
+                pa.DictionaryArray.from_arrays(zeros, [task]),
+                number.astype(np.int16),
+                probability[known].astype(np.float32),
+            ]
+            self._classes.add(pa.table(columns, schema=CLASS_SCHEMA))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            for table in (self._table, self._classes):
+                if table is not None:
+                    table.discard()
+
+    def _finish(self) -> None:
+        about = self._about()
+        stale = classes_path(self.path)
+        if self._classes is not None:
+            self._classes.finish(about)
+        self._table.finish(about)
+        if self._classes is None and stale.exists():  # of an earlier run; it would mislead
+            with guard(stale):
+                stale.unlink()
+
+    def _about(self) -> dict[str, Any]:
+        info = self.source.info
+        skeleton = self._skeleton or Skeleton.load(CANONICAL)
+        return {
+            "format": FORMAT,
+            "source": info.name,
+            "fps": info.fps,
+            "image_size": list(info.image_size),
+            "seats": list(self._seats),
+            "skeleton": skeleton.as_dict(),
+            "classes": self._classes is not None,
+            "provenance": self.provenance,
+        }
