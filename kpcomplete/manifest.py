@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from kpcomplete.errors import OutputError
-from kpcomplete.output import writing
+from kpcomplete.output import whole
 
 DONE, DAMAGED, FAILED = "done", "damaged", "failed"
 
@@ -53,7 +53,7 @@ class Manifest:
     def add(self, entry: Entry) -> None:
         """Add or replace the row of a recording."""
         self.entries[entry.source] = entry
-        with writing(self.path) as temporary, open(temporary, "w", newline="") as file:
+        with whole(self.path) as temporary, open(temporary, "w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(HEADER)
             rows.writerows(astuple(entry) for entry in self.entries.values())

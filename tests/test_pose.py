@@ -38,7 +38,6 @@ def test_nan_without_missing_is_refused(pose):
 
 def test_wrong_shape_says_which(pose):
     with pytest.raises(ShapeError, match=r"confidence of 'driver' must have shape \(6, 17\)"):
-        made(pose.keypoints, confidence=np.ones((6, 17)))
         PoseSequence(
             **{n: getattr(pose, n) for n in pose.__dataclass_fields__}
             | {"confidence": np.ones((6, 13))}

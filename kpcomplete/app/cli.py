@@ -6,7 +6,7 @@ from importlib import import_module
 COMMANDS = {
     "demo": "run the whole pipeline on the bundled sample clip, and compare with its truth",
     "process": "find and complete the people of videos: process source=drive.mp4",
-    "export": "write results in other formats: export source=out/drive.parquet format=trc",
+    "export": "write results in other formats: export source=out/drive.parquet exporter=trc",
     "evaluate": "hide joints on purpose, and measure how well they are completed",
     "train": "train or fit the models: train experiment=completer",
     "info": "show versions, weights, devices, and what is missing",

@@ -1,0 +1,23 @@
+"""Every command has a door in tools/, and every door opens the command."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from kpcomplete.app.cli import COMMANDS
+
+TOOLS = Path(__file__).parents[1] / "tools"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_door_for_every_command(name):
+    assert (TOOLS / f"{name}.py").is_file()
+    assert callable(import_module(f"kpcomplete.app.{name}").main)
+
+
+def test_info_names_what_a_bug_report_needs(capsys):
+    import_module("kpcomplete.app.info").main()
+    said = capsys.readouterr().out
+    for word in ("kpcomplete", "torch", "mediapipe", "weights completer", "pose model"):
+        assert word in said
