@@ -43,6 +43,10 @@ class Recording:
     def __len__(self) -> int:
         return len(self.frames)
 
+    def poses(self, *, completed: bool = True) -> Mapping[str, PoseSequence]:
+        """Return what was completed, or only what the detector saw."""
+        return self.completed if completed else self.raw
+
     def to(self, skeleton: Skeleton) -> "Recording":
         """Return the recording in another skeleton, by joint name."""
         return replace(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from kpcomplete.pose import Array, Visibility
 
-SEEN, COMPLETED, HIDDEN = "#2a6f97", "#d1495b", "#f3e3e0"
+SEEN, COMPLETED, HIDDEN = "#2a6f97", "#d1495b", "#ececec"
 BINS = 1200  # of time; more would not be seen
 _DPI = 100
 

@@ -102,8 +102,9 @@ class Plot:
             values[..., 4] = Visibility.MISSING
             for start, part in parts:
                 values[start : start + len(part)] = part
+            present = (values[..., 4] > 0).any()
             tracks += [
                 Track(seat=seat, joint=joint, times=times, values=values[:, i])
-                for i, joint in enumerate(self.joints)
+                for i, joint in enumerate(self.joints if present else ["empty"])
             ]
         return tracks

@@ -1,0 +1,83 @@
+"""The netCDF files of the movement toolbox."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kpcomplete.errors import MissingDependencyError
+from kpcomplete.output import whole
+from kpcomplete.recording import Recording
+from kpcomplete.skeleton import Skeleton
+
+
+@dataclass(kw_only=True)
+class Netcdf:
+    """Writes a poses dataset that ``movement`` opens (neuroinformatics-unit/movement).
+
+    ``position`` has the dimensions time, space, keypoints, individuals, in pixels, NaN where
+    missing; ``confidence`` the same without space; ``state`` is 0 missing, 1 completed, 2
+    observed. Time is in seconds. Individuals are the seats.
+
+    Args:
+        skeleton: Name of the skeleton to write; None keeps the recording's.
+        completed: Include what was filled in.
+    """
+
+    skeleton: str | None = None
+    completed: bool = True
+
+    def __call__(self, recording: Recording, path: str | os.PathLike[str], /) -> tuple[Path, ...]:
+        try:
+            import netCDF4  # noqa: F401  what xarray writes with
+            import xarray
+        except ImportError as error:
+            raise MissingDependencyError(
+                "netCDF files need xarray and netCDF4: pip install 'kpcomplete[netcdf]'"
+            ) from error
+        if self.skeleton is not None:
+            recording = recording.to(Skeleton.load(self.skeleton))
+        dataset = xarray.Dataset(
+            data_vars=self._variables(recording),
+            coords={
+                "time": recording.times,
+                "space": ["x", "y"],
+                "keypoints": list(recording.skeleton.joints),
+                "individuals": np.array(list(recording.raw), dtype=str),
+            },
+            attrs=_attributes(recording),
+        )
+        with whole(path) as target:
+            packed = {name: {"zlib": True} for name in dataset.data_vars}
+            dataset.to_netcdf(target, engine="netcdf4", encoding=packed)
+        return (Path(path),)
+
+    def _variables(self, recording: Recording) -> dict[str, Any]:
+        people = list(recording.poses(completed=self.completed).values())
+        shape = (len(recording), len(recording.skeleton), len(people))
+        position = np.full((shape[0], 2, *shape[1:]), np.nan, dtype=np.float32)
+        confidence, state = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int8)
+        for i, poses in enumerate(people):
+            position[..., i] = poses.keypoints.transpose(0, 2, 1)
+            confidence[..., i] = np.where(poses.is_missing, np.nan, poses.confidence)
+            state[..., i] = poses.visibility
+        flat = ("time", "keypoints", "individuals")
+        return {
+            "position": (("time", "space", "keypoints", "individuals"), position),
+            "confidence": (flat, confidence),
+            "state": (flat, state),
+        }
+
+
+def _attributes(recording: Recording) -> dict[str, Any]:
+    return {
+        "ds_type": "poses",
+        "fps": recording.fps,
+        "time_unit": "seconds",
+        "source_software": "kpcomplete",
+        "source_file": recording.name,
+        "log": json.dumps([recording.provenance], default=str),
+    }
