@@ -111,6 +111,30 @@ def sequences(
     ]
 
 
+def every_time(frames: Sequence[int], stated: Array, where: str) -> Array:
+    """Return the seconds of every frame from the first to the last, gaps filled evenly.
+
+    Args:
+        frames: Frame numbers, in any order, some perhaps several times.
+        stated: Their times in seconds.
+        where: The file, for messages.
+
+    Raises:
+        SourceError: If times do not rise with the frame number, or a frame has two.
+    """
+    if not len(frames):
+        return np.zeros(0)
+    numbers, first = np.unique(frames, return_index=True)
+    times = stated[first]
+    agree = np.abs(stated - np.interp(frames, numbers, times)) < 1e-6
+    if (np.diff(times) <= 0).any() or not agree.all() or np.ptp(numbers) >= MAX_FRAMES:
+        raise SourceError(
+            f"{where}: times must rise with the frame number, and be the same for all of a frame"
+        )
+    every: Array = np.interp(np.arange(numbers[0], numbers[-1] + 1), numbers, times)
+    return every
+
+
 def _check_size(where: str, length: int, people: int, joints: int) -> None:
     if length > MAX_FRAMES or joints > MAX_JOINTS or length * people * joints > MAX_POINTS:
         raise SourceError(

@@ -10,9 +10,9 @@ import numpy as np
 
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._names import skeleton_of
-from kpcomplete.importer._people import Found, sequences
+from kpcomplete.importer._people import Found, every_time, sequences
 from kpcomplete.importer._text import MAX_FRAMES, entry, forget, numbers, read_json
-from kpcomplete.pose import PoseSequence
+from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import Skeleton
 
 
@@ -21,10 +21,12 @@ class Coco:
     """COCO keypoint JSON (cocodataset.org/#format-data).
 
     Either a whole data set (``images``, ``annotations``, ``categories``) or a list of results
-    (``image_id``, ``keypoints``, ``score``). Images become frames: by ``frame_id`` where all
-    have one, else in the order of ``id``. ``v = 0`` is MISSING; in results the third number is
-    the joint's confidence. People are told apart by ``track_id``, ``person`` or ``person_id``
-    where given, else by who is nearest from frame to frame. Crowds (``iscrowd``) are left out.
+    (``image_id``, ``keypoints``, ``score``). Images become frames: by ``frame_id`` or ``frame``
+    where all have one, else in the order of ``id``; their ``time`` (seconds) is kept where all
+    have one. ``v = 0`` is MISSING; confidences are ``confidence`` or ``keypoint_scores`` (one a
+    joint), in results the third number. People are told apart by ``seat``, ``person``,
+    ``track_id`` or ``person_id`` where given, else by who is nearest from frame to frame. Crowds
+    (``iscrowd``) are left out.
 
     Args:
         fps: Frames per second; None for ``info.fps`` of the file, or 30, which is logged.
@@ -65,7 +67,10 @@ class Coco:
         if fps is None and isinstance(info, dict) and _positive(info.get("fps")):
             fps = float(info["fps"])
         size = (size[0], size[1]) if size else _size(images, where)
-        return sequences(found, skeleton, fps=fps, image_size=size)
+        times = _times(images, frames, where)
+        if fps is None and times is not None and len(times) > 1:
+            fps = 1 / float(np.median(np.diff(times)))
+        return sequences(found, skeleton, fps=fps, image_size=size, times=times)
 
     def _skeleton(self, document: Any, where: str) -> Skeleton:
         categories = document.get("categories")
@@ -84,10 +89,15 @@ def _images(document: Any, where: str) -> list[Any]:
 def _frames(rows: list[Any], key: str, where: str) -> dict[int, int]:
     """Return the frame number of each image."""
     ids = list(dict.fromkeys(_id(row, key, where) for row in rows))
-    if all("frame_id" in row for row in rows):
-        stated = [_id(row, "frame_id", where) for row in rows]
+    for name in ("frame_id", "frame"):
+        if not all(name in row for row in rows):
+            continue
+        stated = [_id(row, name, where) for row in rows]
         if max(stated, default=0) >= MAX_FRAMES or min(stated, default=0) < 0:
-            raise SourceError(f"{where}: frame_id must be 0..{MAX_FRAMES - 1}")
+            raise SourceError(
+                f"{where}: {name} must be 0..{MAX_FRAMES - 1}, but is {min(stated)} to "
+                f"{max(stated)}"
+            )
         return {_id(row, key, where): frame for row, frame in zip(rows, stated, strict=True)}
     return {image: frame for frame, image in enumerate(sorted(ids))}
 
@@ -99,6 +109,14 @@ def _id(row: Any, key: str, where: str) -> int:
     if not isinstance(value, int):
         raise SourceError(f"{where}: {key!r} must be a whole number, but is {value!r:.60}")
     return value
+
+
+def _times(images: list[Any], frames: dict[int, int], where: str) -> Array | None:
+    """Return the seconds of every frame from the first to the last, if all images have them."""
+    if not images or not all("time" in image for image in images):
+        return None
+    stated = numbers([image["time"] for image in images], f"{where}, time of images", (None,))
+    return every_time([frames[_id(image, "id", where)] for image in images], stated, where)
 
 
 def _size(images: list[Any], where: str) -> tuple[int, int] | None:
@@ -125,11 +143,11 @@ def _add(found: Found, row: Any, frames: dict[int, int], own: Skeleton, where: s
         return
     flat = numbers(row["keypoints"], where, (3 * len(own),)).reshape(-1, 3)
     known = flat[:, 2] > 0
-    # v is 1 (hidden but labelled) or 2; results and our own export hold confidences in 0..1
-    stated = row.get("keypoint_scores")
+    # v is 1 (hidden but labelled) or 2, and in results the confidence itself
+    stated = row.get("confidence", row.get("keypoint_scores"))
     confidence = (
         np.minimum(flat[:, 2], 1) if stated is None else numbers(stated, where, (len(own),))
     )
-    name = next((row[k] for k in ("track_id", "person", "person_id") if k in row), None)
+    name = next((row[k] for k in ("seat", "person", "track_id", "person_id") if k in row), None)
     person = None if name is None else name if isinstance(name, str) else f"person{name!s:.40}"
     found.add(frame, person, np.where(known[:, None], flat[:, :2], np.nan), confidence)

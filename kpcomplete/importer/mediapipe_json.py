@@ -47,7 +47,10 @@ class MediaPipeJson:
         try:
             frames, _ = self._frames(read_json(path), "")
             poses = [pose for frame in frames[:1000] for pose in _poses(frame)]
-            return bool(poses) and (isinstance(poses[0], dict) or len(poses[0]) == 33)
+            pose = poses[0] if poses else []
+            points = list(pose.values()) if isinstance(pose, dict) else pose
+            named = isinstance(pose, dict) and bool(pose)
+            return (named or len(pose) == 33) and all(map(_is_landmark, points))
         except (SourceError, TypeError):
             return False
 

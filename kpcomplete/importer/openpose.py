@@ -21,9 +21,10 @@ class OpenPose:
     """What ``openpose.bin --write_json`` writes: BODY_25 or COCO with 18 joints.
 
     Frame numbers are those in the file names (``drive_000000000042_keypoints.json``). OpenPose
-    does not follow people, so they are told apart by who is nearest from frame to frame, and are
-    called ``person0`` and so on. A joint with confidence 0 is MISSING. Negative confidences and
-    those above 1, which its heatmaps give at times, are taken for 0 and 1.
+    does not follow people by itself (``person_id`` is -1), so they are told apart by who is
+    nearest from frame to frame, and are called ``person0`` and so on. A joint with confidence 0
+    is MISSING. Negative confidences and those above 1, which its heatmaps give at times, are
+    taken for 0 and 1.
 
     Args:
         fps: Frames per second; None for 30, which is logged.
@@ -55,14 +56,23 @@ class OpenPose:
                 if not flat:  # hands or a face without a body
                     continue
                 lengths.add(len(flat))
-                _add(found, number, flat, where, lengths)
+                _add(found, number, _name(person), flat, where, lengths)
         forget()
         skeleton = Skeleton.load(_SKELETONS[lengths.pop()] if lengths else "body25")
         size = None if self.image_size is None else (self.image_size[0], self.image_size[1])
         return sequences(found, skeleton, fps=self.fps, image_size=size)
 
 
-def _add(found: Found, frame: int, flat: list[Any], where: str, lengths: set[int]) -> None:
+def _name(person: Any) -> str | None:
+    """Return the name of somebody whom OpenPose, or who wrote in its format, did follow."""
+    given = person.get("person_id")
+    given = given[0] if isinstance(given, list) and len(given) == 1 else given
+    return f"person{given}" if isinstance(given, int) and 0 <= given < 10**9 else None
+
+
+def _add(
+    found: Found, frame: int, name: str | None, flat: list[Any], where: str, lengths: set[int]
+) -> None:
     if len(lengths) > 1 or len(flat) not in _SKELETONS:
         raise SourceError(
             f"{where}: pose_keypoints_2d must have 75 (BODY_25) or 54 (COCO) numbers, the same "
@@ -70,7 +80,7 @@ def _add(found: Found, frame: int, flat: list[Any], where: str, lengths: set[int
         )
     points = numbers(flat, where, (None,)).reshape(-1, 3)
     given = points[:, 2:] > 0
-    found.add(frame, None, np.where(given, points[:, :2], np.nan), points[:, 2])
+    found.add(frame, name, np.where(given, points[:, :2], np.nan), points[:, 2])
 
 
 def _files(path: Path) -> list[Path]:

@@ -8,9 +8,10 @@ import numpy as np
 
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._names import skeleton_of
-from kpcomplete.importer._people import Found, sequences
+from kpcomplete.importer._people import Found, every_time, sequences
 from kpcomplete.importer._text import column, first_line, read_csv, whole_numbers
 from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.skeleton import CANONICAL, Skeleton
 
 _PERSON = ("person", "seat", "track", "individual", "instance")
 _CONFIDENCE = ("confidence", "score", "likelihood")
@@ -23,8 +24,9 @@ class Table:
     One row a frame, person and joint, in any order; further columns are ignored. ``person`` may
     be called ``seat``, ``track``, ``individual`` or ``instance``, and ``confidence`` ``score`` or
     ``likelihood``. Empty or ``nan`` coordinates are MISSING, and so are joints without a row; a
-    row without joint only says that the frame exists. SLEAP's tracks come in this way, written
-    from its analysis file.
+    row without joint only says that the frame exists. Of a table with a column ``state``, as this
+    project exports it, only what is ``observed`` counts: what was filled in is a guess. SLEAP's
+    tracks come in this way, written from its analysis file.
 
     Args:
         fps: Frames per second; None for that of ``time_s``, or 30, which is logged.
@@ -61,7 +63,7 @@ class Table:
             fps = 1 / float(np.median(np.diff(times)))
         found, joint_names = self._found(columns, frames, path)
         size = None if self.image_size is None else (self.image_size[0], self.image_size[1])
-        skeleton = skeleton_of(joint_names, self.joints, where)
+        skeleton = skeleton_of(joint_names or Skeleton.load(CANONICAL).joints, self.joints, where)
         return sequences(found, skeleton, fps=fps, image_size=size, times=times)
 
     def _found(
@@ -73,6 +75,9 @@ class Table:
         scores = next((name for name in _CONFIDENCE if name in columns), None)
         confidence = np.ones(count) if scores is None else _column(columns, scores, where)
         key = next((name for name in _PERSON if name in columns), None)
+        if "state" in columns:
+            seen = np.array(columns["state"]) == "observed"
+            points, confidence = np.where(seen[:, None], points, np.nan), confidence * seen
         people = np.array(columns[key] if key else ["person0"] * count)
         joints = np.array(columns["joint"])
         used = (joints != "") & (people != "")
@@ -107,17 +112,7 @@ class Table:
         stated = _column(columns, "time_s", where)
         if np.isnan(stated).any():
             raise SourceError(f"{where}, column time_s: must be given in every row")
-        numbers, first = np.unique(frames, return_index=True)
-        times = stated[first]
-        if (np.diff(times) <= 0).any() or np.abs(
-            stated - np.interp(frames, numbers, times)
-        ).max() > 1e-6:
-            raise SourceError(
-                f"{where}, column time_s: must rise with the frame number, and be the same in all "
-                "rows of a frame"
-            )
-        every: Array = np.interp(np.arange(numbers[0], numbers[-1] + 1), numbers, times)
-        return every
+        return every_time(frames.tolist(), stated, f"{where}, column time_s")
 
 
 def _column(columns: Mapping[str, tuple[str, ...]], name: str, where: str) -> Array:

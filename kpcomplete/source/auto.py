@@ -11,9 +11,10 @@ from kpcomplete.source import Source
 from kpcomplete.source.images import is_image, natural
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .264 .265 .asf .avi .divx .f4v .flv .gif .h264 .h265 .hevc .ivf .m2ts .m4v .mjpeg .mjpg "  # noqa: SIM905
-    ".mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .ogv .ts .vob .webm .wmv .y4m".split()
-)
+    (".3gp", ".264", ".265", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".h264",
+     ".h265", ".hevc", ".ivf", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4",
+     ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m")
+)  # fmt: skip
 POSE_SUFFIXES = frozenset([".parquet", ".csv", ".json"])
 
 

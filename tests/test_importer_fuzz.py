@@ -1,0 +1,109 @@
+"""Whatever a file holds, an importer returns sequences or raises an error of its own."""
+
+import contextlib
+import json
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from keypoint_files import FILES
+
+from kpcomplete.errors import KpcompleteError
+from kpcomplete.importer.deeplabcut import DeepLabCut
+from kpcomplete.importer.sktdd import SktDD
+from kpcomplete.importer.table import Table
+from kpcomplete.pose import PoseSequence
+from kpcomplete.source.poses import IMPORTERS
+
+TABLES = (DeepLabCut, SktDD, Table)
+JSON = tuple(kind for kind in IMPORTERS if kind not in TABLES)
+FEW = settings(
+    max_examples=int(os.environ.get("FUZZ", "50")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 5), st.integers(), st.floats(),
+    st.text(max_size=3), st.lists(st.integers(0, 3), max_size=3),
+    st.dictionaries(st.sampled_from(["x", "people", "id"]), st.integers(0, 3), max_size=2),
+)  # fmt: skip
+
+EVERY = pytest.mark.parametrize("importer", IMPORTERS)
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory):
+    """The text of each format's file, of OpenPose that of one frame."""
+    folder = tmp_path_factory.mktemp("files")
+    paths = [write(folder / file) for write, file, _ in FILES.values()]
+    return [(sorted(p.iterdir())[0] if p.is_dir() else p).read_text() for p in paths]
+
+
+def read(kind, path):
+    importer = kind(fps=30.0)
+    importer.sniff(path)
+    with contextlib.suppress(KpcompleteError):
+        for sequence in importer(path):
+            assert isinstance(sequence, PoseSequence)
+
+
+@EVERY
+@FEW
+@given(data=st.binary(max_size=200))
+def test_random_bytes(importer, tmp_path, data):
+    path = tmp_path / "fuzz"
+    path.write_bytes(data)
+    read(importer, path)
+
+
+def replace_leaf(value, draw):
+    """Replace something within a JSON document, or drop it."""
+    here = value
+    while isinstance(here, list | dict) and here:
+        keys = range(len(here)) if isinstance(here, list) else sorted(here)
+        key = draw(st.sampled_from(list(keys)))
+        if not isinstance(here[key], list | dict) or draw(st.integers(0, 4)) == 0:
+            if draw(st.booleans()):
+                here[key] = draw(ODD)
+            else:
+                del here[key]
+            return
+        here = here[key]
+
+
+@pytest.mark.parametrize("importer", JSON)
+@FEW
+@given(st.data())
+def test_changed_json(importer, contents, tmp_path, data):
+    text = data.draw(st.sampled_from([c for c in contents if c.startswith(("{", "["))]))
+    document = json.loads(text)
+    for _ in range(data.draw(st.integers(1, 3))):
+        replace_leaf(document, data.draw)
+    path = tmp_path / "fuzz"
+    path.write_text(json.dumps(document))
+    read(importer, path)
+
+
+@pytest.mark.parametrize("importer", TABLES)
+@FEW
+@given(st.data())
+def test_changed_tables(importer, contents, tmp_path, data):
+    text = data.draw(st.sampled_from([c for c in contents if not c.startswith(("{", "["))]))
+    cells = [line.split(",") for line in text.splitlines()]
+    for _ in range(data.draw(st.integers(1, 3))):
+        row = data.draw(st.sampled_from(cells))
+        place = data.draw(st.integers(0, len(row) - 1))
+        kinds = ["", "nan", "inf", "-1", "1e308", "9999999", "x", '"', "\0", "1_0", "٣"]
+        row[place] = data.draw(st.sampled_from(kinds))
+    path = tmp_path / "fuzz"
+    path.write_text("\n".join(",".join(row) for row in cells))
+    read(importer, path)
+
+
+@EVERY
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[" + "9" * 5000 + "]"])
+def test_deep_and_huge_json(importer, tmp_path, text):
+    path = tmp_path / "fuzz"
+    path.write_text(text)
+    read(importer, path)
