@@ -25,7 +25,7 @@ def make_sample(
     size: tuple[int, int] = (640, 480),
     seed: int = 3,
     noise: float = 1.5,
-    quality: float = 24.0,
+    quality: float = 20.0,
 ) -> tuple[Path, Path]:
     """Film a driver and a child and write the clip and the truth.
 

@@ -25,7 +25,7 @@ class Light:
         directions: number of sky directions tried a vertex.
     """
 
-    sun: tuple[float, float, float] = (0.35, -0.75, 0.55)
+    sun: tuple[float, float, float] = (0.30, -0.85, 0.42)
     strength: float = 3.5
     ambient: float = 0.24
     exposure: float = 1.25

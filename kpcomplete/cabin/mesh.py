@@ -103,7 +103,7 @@ def _side(axis: int, sign: int, half: Array, step: float) -> Mesh:
     triangles = grid(counts[0], counts[1])
     if sign > 0:
         triangles = triangles[:, ::-1].copy()
-    return Mesh(vertices, triangles[:, ::-1].copy(), np.zeros_like(vertices))
+    return Mesh(vertices, triangles, np.zeros_like(vertices))
 
 
 def _line(half: float, count: int) -> Array:
@@ -135,4 +135,4 @@ def tube(path: ArrayLike, radius: float, color: ArrayLike, closed: bool = False)
         seam = np.concatenate([np.arange(around) + (len(points) - 1) * around, np.arange(around)])
         triangles = np.concatenate([triangles, seam[grid(2, around, wrap=True)]])
     colors = np.tile(np.asarray(color, dtype=np.float64), (len(vertices), 1))
-    return Mesh(vertices, triangles[:, ::-1].astype(np.int32), colors)
+    return Mesh(vertices, triangles, colors)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcomplete.cabin import behaviour, vehicle
+from kpcomplete.cabin.belt import belt
 from kpcomplete.cabin.cameras import Camera
 from kpcomplete.cabin.landmarks import FLESH, NAMES
 from kpcomplete.cabin.light import Light
@@ -100,8 +101,19 @@ class Ride:
         if self._lit is None:
             self._lit = merge([vehicle.backdrop(center), self._shade(self.inside, moment.scene)])
         people = [self.occupants[seat].mesh(body) for seat, body in moment.bodies.items()]
-        moving = [self._shade(mesh, moment.scene) for mesh in (moment.wheel, *people)]
+        belts = [self._belt(seat, body) for seat, body in moment.bodies.items()]
+        moving = [self._shade(mesh, moment.scene) for mesh in (moment.wheel, *people, *belts)]
         return merge([self._lit, *moving])
+
+    def _belt(self, seat: str, body: Body) -> Mesh:
+        """The belt is drawn but hides no joint: it lies on the clothes as they lie on the skin."""
+        side = float(np.sign(SEATS[seat].hip[0]))
+        sides = ("left", "right") if side > 0.0 else ("right", "left")
+        at = dict(zip(NAMES, body.landmarks, strict=True))
+        shoulders, hips = (
+            np.stack([at[f"{name}_{joint}"] for name in sides]) for joint in ("shoulder", "hip")
+        )
+        return belt(self.occupants[seat].parts(body)["torso"], shoulders, hips, side)
 
     def _shade(self, mesh: Mesh, scene: Scene) -> Mesh:
         brightness = self.light.falls(scene.rays, mesh.vertices, mesh.normals())

@@ -13,10 +13,10 @@ Array = NDArray[np.float64]
 
 X, Y, Z = np.eye(3)
 DARK, GREY, CLOTH, LIGHT, BLACK = (
-    (0.25, 0.25, 0.27),
-    (0.42, 0.42, 0.44),
+    (0.20, 0.20, 0.22),
+    (0.36, 0.36, 0.38),
     (0.56, 0.53, 0.49),
-    (0.78, 0.76, 0.72),
+    (0.62, 0.60, 0.57),
     (0.11, 0.11, 0.12),
 )
 
@@ -65,7 +65,7 @@ def interior() -> Mesh:
     """Everything in the car that does not move, before lighting."""
     parts = [*_front_seat(0.36), *_front_seat(-0.36), *_rear(), *_dash(), *_shell()]
     mesh = merge(parts)
-    grain = 1.0 + 0.07 * mottle(mesh.vertices, 0.03, 11) + 0.05 * mottle(mesh.vertices, 0.2, 12)
+    grain = 1.0 + 0.07 * mottle(mesh.vertices, 0.03, 11) + 0.03 * mottle(mesh.vertices, 0.2, 12)
     return Mesh(mesh.vertices, mesh.triangles, np.clip(mesh.colors * grain[:, None], 0.0, 1.0))
 
 
@@ -90,7 +90,7 @@ def backdrop(center: Array, radius: float = 30.0) -> Mesh:
     trees = np.array([0.42, 0.48, 0.38]) * (1.0 + 0.18 * mottle(ball, 0.03, 22)[:, None])
     road = np.tile([0.52, 0.52, 0.53], (len(ball), 1))
     circle = ball * [1.0, 1.0, 0.0]  # the tops of the trees depend on where one looks, not how high
-    line = 9.0 + 3.0 * mottle(circle, 0.15, 21) + 1.5 * mottle(circle, 0.03, 23)
+    line = 5.5 + 2.5 * mottle(circle, 0.15, 21) + 1.5 * mottle(circle, 0.03, 23)
     colors = np.where((height > line)[:, None], sky, trees)
     colors = np.where((height < -2.0)[:, None], road, colors)
     return Mesh(center + radius * ball, grid(rows, columns, wrap=True), np.clip(colors, 0.0, 1.0))
@@ -150,7 +150,7 @@ def _shell() -> list[Mesh]:
     """Floor, doors, pillars, roof."""
     parts = [
         box((0.0, 0.3, 0.02), (1.5, 2.4, 0.04), DARK, 0.01, 0.08),
-        box((0.0, 0.55, 1.32), (1.24, 1.9, 0.05), LIGHT, 0.02, 0.08),
+        box((0.0, 0.45, 1.32), (1.24, 2.1, 0.05), LIGHT, 0.02, 0.08),
     ]
     for side in (-1.0, 1.0):
         lean = rotation(Y, -0.22 * side)
@@ -165,6 +165,6 @@ def _shell() -> list[Mesh]:
             box((0.0, 0.0, 0.26), (0.07, 0.30, 0.62), LIGHT, 0.02).moved(
                 lean, (side * 0.74, 1.45, 0.77)
             ),
-            box((side * 0.63, 0.55, 1.30), (0.10, 1.9, 0.09), LIGHT, 0.04, 0.06),
+            box((side * 0.63, 0.45, 1.30), (0.10, 2.1, 0.09), LIGHT, 0.04, 0.06),
         ]
     return parts
