@@ -42,6 +42,16 @@ class Metadata:
     skeleton: Skeleton = field(default_factory=lambda: Skeleton.load(CANONICAL))
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, network: nn.Module, provenance: Mapping[str, Any]) -> "Metadata":
+        """Describe a network that keeps its constructor's ``arguments``."""
+        kind = type(network)
+        return cls(
+            network=f"{kind.__module__}.{kind.__qualname__}",
+            arguments=dict(getattr(network, "arguments", {})),
+            provenance=provenance,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:

@@ -1,1 +1,157 @@
-"""model."""
+"""Autoencoders of poses: what is lost on the way in is filled in on the way out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from kpcomplete.batch import PoseBatch
+from kpcomplete.model.loss import masked_mean, student_nll
+from kpcomplete.model.timeline import Timeline
+from kpcomplete.skeleton import CANONICAL, Skeleton
+
+OFFLINE, CAUSAL = 0, 1  # rows of `Autoencoder.calibration`
+UNSEEN, SEEN = 0, 1  # its columns: whether the joint was ever observed in the window
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Latent:
+    """Poses as a network keeps them.
+
+    Attributes:
+        code: One latent a frame.
+        timeline: What time adds to it: when each joint was last and will next be observed.
+    """
+
+    code: Float[Tensor, "batch time latent"]
+    timeline: Timeline
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """Where joints are believed to be, observed ones included; body units.
+
+    Attributes:
+        mean: x, y; 0 where not known.
+        factor: Lower triangular L of the covariance ``L @ L.T``.
+        known: Where there is something to say.
+    """
+
+    mean: Float[Tensor, "batch time joint 2"]
+    factor: Float[Tensor, "batch time joint 2 2"]
+    known: Bool[Tensor, "batch time joint"]
+
+    @property
+    def covariance(self) -> Float[Tensor, "batch time joint 2 2"]:
+        """Covariance of each joint, body units squared."""
+        return self.factor @ self.factor.mT
+
+
+class Autoencoder(nn.Module, ABC):
+    """Base of all networks that fill in joints.
+
+    Buffers hold what is not learned by gradients: ``support [J]`` in how many frames of the
+    training material a joint was known (a joint with none is never made up), ``centre [J, 2]``
+    and ``spread [J]`` where joints usually are, ``calibration [2, 2]`` factors on the standard
+    deviation for (offline, causal) and (never seen, seen) joints.
+
+    Args:
+        arguments: What the constructor of the network was given, plain; for checkpoints.
+    """
+
+    support: Tensor
+    centre: Tensor
+    spread: Tensor
+    calibration: Tensor
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.arguments = dict(arguments)
+        self.skeleton = Skeleton.load(CANONICAL)
+        joints = len(self.skeleton)
+        self.register_buffer("support", torch.zeros(joints))
+        self.register_buffer("centre", torch.zeros(joints, 2))
+        self.register_buffer("spread", torch.ones(joints))
+        self.register_buffer("calibration", torch.ones(2, 2))
+
+    @abstractmethod
+    def encode(self, batch: PoseBatch, *, causal: bool = False) -> Latent:
+        """Return the latents of windows in body units; looks at observed joints only.
+
+        Args:
+            batch: Windows.
+            causal: Let no latent depend on later frames.
+        """
+
+    @abstractmethod
+    def decode(self, latent: Latent) -> Prediction:
+        """Return where the joints are."""
+
+    def forward(self, batch: PoseBatch, *, causal: bool = False) -> Prediction:
+        """Return where the joints of windows are, calibrated."""
+        latent = self.encode(batch, causal=causal)
+        found = self.decode(latent)
+        factors = self.calibration[CAUSAL if causal else OFFLINE]
+        scale = torch.where(latent.timeline.seen, factors[SEEN], factors[UNSEEN])
+        return Prediction(
+            mean=found.mean, factor=found.factor * scale[..., None, None], known=found.known
+        )
+
+    def loss(
+        self, corrupted: PoseBatch, clean: PoseBatch, *, causal: bool = False
+    ) -> dict[str, Tensor]:
+        """Return how wrong the completion of ``corrupted`` is.
+
+        Counted only where the clean pose is known, and mainly on what was hidden. The distance
+        is divided by the predicted standard deviation (not learned through it), so that short
+        gaps count as much as parts that nobody saw.
+
+        Returns:
+            ``loss``, and what it is made of: ``error`` the mean distance on hidden joints in body
+            units, ``nll`` the negative log likelihood of a Student t distribution.
+        """
+        found = self.decode(self.encode(corrupted, causal=causal))
+        known = clean.observed & found.known
+        hidden = known & ~corrupted.observed
+        weight = hidden + self.observed_weight * (known & corrupted.observed)
+        offset = clean.keypoints - found.mean
+        distance = (offset.square().sum(dim=-1) + 1e-8).sqrt()
+        width = torch.linalg.det(found.factor.detach().float()).abs().sqrt()
+        relative = masked_mean(distance / (width + 0.03), weight)
+        nll = masked_mean(student_nll(offset.detach(), found.factor), weight)
+        return {
+            "loss": relative + 0.3 * nll,
+            "error": masked_mean(distance.detach(), hidden.float()),
+            "nll": nll.detach(),
+        }
+
+    @torch.no_grad()
+    def prepare(self, clean: PoseBatch) -> None:
+        """Learn ``support``, ``centre`` and ``spread`` from training material in body units."""
+        seen = clean.observed[..., None]
+        count = clean.observed.sum(dim=(0, 1)).float()
+        self.support.copy_(count)
+        total = (clean.keypoints * seen).sum(dim=(0, 1))
+        self.centre.copy_(total / count.clamp_min(1)[:, None])
+        away = ((clean.keypoints - self.centre) * seen).square().sum(dim=(0, 1, 3))
+        spread = (away / (2 * count.clamp_min(1))).sqrt()
+        self.spread.copy_(torch.where(count > 0, spread.clamp_min(0.02), 1.0))
+
+    @property
+    def observed_weight(self) -> float:
+        """How much an observed joint counts in the loss, a hidden one being 1."""
+        return 0.1
+
+    @property
+    def supported(self) -> Bool[Tensor, " joint"]:
+        """Joints that the training material knows well enough to make them up."""
+        return self.support >= 300  # ten seconds of frames
+
+    def standardised(self, keypoints: Tensor, given: Tensor) -> Tensor:
+        """Return ``[B, T, J, 2]`` keypoints in units of their spread; 0 where not given."""
+        values = (keypoints - self.centre) / self.spread[:, None]
+        return torch.where(given[..., None] & self.supported[:, None], values, 0.0)

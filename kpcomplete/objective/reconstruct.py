@@ -1,0 +1,192 @@
+"""Learn to fill in joints that were hidden on purpose."""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from kpcomplete import normalize
+from kpcomplete.batch import PoseBatch
+from kpcomplete.corruption import Corruption
+from kpcomplete.corruption.seeded import Seeded, check_share, reseed_all
+from kpcomplete.model import CAUSAL, OFFLINE, SEEN, UNSEEN, Autoencoder
+from kpcomplete.model.timeline import Timeline
+from kpcomplete.objective import Objective
+from kpcomplete.objective.augment import Augment
+
+_COVERED = 0.9
+_MODES = ((OFFLINE, "offline"), (CAUSAL, "causal"))
+_QUANTILE = -2 * math.log(1 - _COVERED)  # of the chi-squared distribution with 2 degrees
+
+
+@dataclass(kw_only=True)
+class _Coin(Seeded):
+    share: float = field(default=0.5)
+
+    def __call__(self, device: torch.device) -> bool:
+        return bool(self.uniform(1, device=device) < self.share)
+
+
+class Reconstruct(Objective):
+    """A denoising autoencoder: corrupt, complete, compare with the clean pose.
+
+    Windows are normalised on what is left after the corruption, as they will be in use.
+
+    Args:
+        model: What is trained.
+        corruption: How joints get lost; sees windows in body units.
+        augment: Variations of the clean pose, before it is corrupted.
+        placement: Variations of scale and place after normalisation, which in use is fitted on
+            whatever joints happen to be seen.
+        causal: Share of batches in which the model sees no later frames.
+        seed: Same seed, same draws.
+
+    Raises:
+        ValueError: If ``causal`` is no share.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Autoencoder,
+        corruption: Corruption,
+        augment: Augment | None = None,
+        placement: Augment | None = None,
+        causal: float = 0.5,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_share("causal", causal)
+        self.network: Autoencoder = model
+        self.corruption = corruption
+        self.augment = augment
+        self.placement = placement
+        self._coin = _Coin(share=causal, seed=seed)
+
+    def prepare(self, clean: PoseBatch) -> None:
+        self.network.prepare(normalize.fit(clean).into_body(clean))
+
+    def reseed(self, step: int) -> None:
+        reseed_all([self.corruption, self.augment, self.placement, self._coin], step)
+
+    def forward(self, clean: PoseBatch) -> dict[str, Tensor]:
+        corrupted, clean = self.corrupt(clean)
+        return self.network.loss(corrupted, clean, causal=self._coin(clean.device))
+
+    def corrupt(
+        self, clean: PoseBatch, corruption: Corruption | None = None
+    ) -> tuple[PoseBatch, PoseBatch]:
+        """Return windows of pixels corrupted and clean, in the same body units."""
+        clean = normalize.fit(clean).into_body(clean)
+        if self.training and self.augment:
+            clean = self.augment(clean)
+        corrupted = (corruption or self.corruption)(clean)
+        placement = normalize.fit(corrupted)
+        corrupted, clean = placement.into_body(corrupted), placement.into_body(clean)
+        if self.training and self.placement:
+            both = self.placement(_beside(corrupted, clean))  # the same draw for both
+            time = corrupted.times.shape[1]
+            corrupted, clean = both.frames(slice(time)), both.frames(slice(time, None))
+        return corrupted, clean
+
+    @torch.no_grad()
+    def calibrate(self, clean: PoseBatch) -> dict[str, float]:
+        """Scale standard deviations so that 90 % regions hold 90 % of hidden joints.
+
+        One factor each for joints seen and never seen in the window, offline and causal. A kind
+        of which fewer than 100 joints were hidden keeps its factor.
+
+        Args:
+            clean: Windows in pixels, of people that were not trained on.
+
+        Returns:
+            Share that the 90 % regions held before, and the factor, by kind.
+        """
+        self.eval()
+        self.network.calibration.fill_(1.0)
+        figures = {}
+        for mode, name in _MODES:
+            self.reseed(0)
+            outcome = self._outcome(*self.corrupt(clean), causal=mode == CAUSAL)
+            for head, kind in ((UNSEEN, "never_seen"), (SEEN, "seen")):
+                inside = outcome.inside[outcome.hidden & (outcome.seen == bool(head))]
+                if len(inside) < 100:
+                    continue
+                place = math.ceil(_COVERED * len(inside))
+                factor = float((inside.kthvalue(place).values / _QUANTILE).sqrt())
+                self.network.calibration[mode, head] = factor
+                figures[f"{name}_{kind}_coverage"] = float((inside < _QUANTILE).float().mean())
+                figures[f"{name}_{kind}_factor"] = factor
+        return figures
+
+    @torch.no_grad()
+    def evaluate(self, clean: PoseBatch, corruption: Corruption) -> dict[str, float]:
+        """Return how well joints hidden by a corruption are completed.
+
+        Args:
+            clean: Windows in pixels, of people that were not trained on.
+            corruption: What hides joints.
+
+        Returns:
+            By mode: ``error`` the mean distance in body units, ``baseline`` that of interpolation
+            (offline) or of holding (causal) where it has an answer, ``error_seen`` the error of
+            the same joints, ``coverage`` of the 90 % regions, ``known`` the share of hidden joints
+            that are completed. What cannot be measured is left out.
+        """
+        self.eval()
+        figures = {}
+        for mode, name in _MODES:
+            if isinstance(corruption, Seeded):
+                corruption.reseed(0)
+            outcome = self._outcome(*self.corrupt(clean, corruption), causal=mode == CAUSAL)
+            hidden, seen = outcome.hidden, outcome.hidden & outcome.seen
+            for figure, values, where in (
+                ("error", outcome.error, hidden),
+                ("error_seen", outcome.error, seen),
+                ("baseline", outcome.baseline, seen),
+                ("coverage", (outcome.inside < _QUANTILE).float(), hidden),
+                ("known", outcome.known.float(), outcome.lost),
+            ):
+                if where.any():
+                    figures[f"{name}_{figure}"] = float(values[where].mean())
+        return figures
+
+    def _outcome(self, corrupted: PoseBatch, clean: PoseBatch, *, causal: bool) -> "_Outcome":
+        found = self.network(corrupted, causal=causal)
+        timeline = Timeline.of(corrupted, causal=causal)
+        offset = clean.keypoints - found.mean
+        solved = torch.linalg.solve_triangular(found.factor, offset[..., None], upper=False)
+        lost = clean.observed & ~corrupted.observed
+        return _Outcome(
+            error=offset.norm(dim=-1),
+            baseline=(clean.keypoints - timeline.base).norm(dim=-1),
+            inside=solved.square().sum(dim=(-2, -1)),
+            lost=lost,
+            hidden=lost & found.known,
+            known=found.known,
+            seen=timeline.seen,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Outcome:
+    """Of each joint, ``[B, T, J]``."""
+
+    error: Tensor  # body units
+    baseline: Tensor  # the same, of the straight line
+    inside: Tensor  # squared distance in standard deviations
+    lost: Tensor
+    hidden: Tensor  # lost and filled in
+    known: Tensor
+    seen: Tensor
+
+
+def _beside(first: PoseBatch, second: PoseBatch) -> PoseBatch:
+    """Return the same windows with the frames of both."""
+    return PoseBatch(
+        keypoints=torch.cat([first.keypoints, second.keypoints], dim=1),
+        confidence=torch.cat([first.confidence, second.confidence], dim=1),
+        observed=torch.cat([first.observed, second.observed], dim=1),
+        times=torch.cat([first.times, second.times], dim=1),
+    )

@@ -1,0 +1,253 @@
+"""The training loop."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from kpcomplete import unfinished
+from kpcomplete.batch import PoseBatch
+from kpcomplete.errors import MissingDependencyError
+from kpcomplete.objective import Objective
+from kpcomplete.sampler import Sampler
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: Steps done.
+        seconds: Time spent training, over all parts of a resumed run.
+        history: Figures now and then: ``step``, ``seconds``, those of the objective, and with
+            ``validation_`` in front those on people who are not trained on.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Trains any objective: AdamW, warm-up and cosine, clipped gradients, averaged weights.
+
+    Every step draws from its own seed, so a run that was interrupted and resumed sees the same
+    material as one that was not.
+
+    Args:
+        steps: Steps of the whole run.
+        minutes: Stop earlier, after this long; the learning rate follows. None for no limit.
+        batch_size: Windows a step and device.
+        learning_rate: At its highest.
+        weight_decay: Of AdamW.
+        warmup: Steps until the learning rate is at its highest.
+        clip: Largest norm of the gradient.
+        average: Share of the averaged weights that one step keeps; 0 averages nothing.
+        seed: Same seed, same run (on the same device, without ``minutes``).
+        accelerator: Of Lightning Fabric: ``cpu``, ``cuda``, ``auto``, ...
+        devices: How many; several train data-parallel.
+        precision: Of Lightning Fabric: ``32-true``, ``bf16-mixed``, ``16-mixed``, ...
+        report_every: Steps between entries of the history.
+        state: File that keeps an unfinished run; None keeps none.
+        save_every: Steps between writings of ``state``; also written when interrupted.
+        resume: Go on from ``state`` if it is there.
+        tensorboard: Folder for TensorBoard, which must be installed; None for no logging.
+        progress: Show a progress bar.
+    """
+
+    steps: int
+    minutes: float | None = None
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    clip: float = 1.0
+    average: float = 0.999
+    seed: int = 0
+    accelerator: str = "cpu"
+    devices: int = 1
+    precision: Any = "32-true"
+    report_every: int = 500
+    state: str | None = None
+    save_every: int = 1000
+    resume: bool = False
+    tensorboard: str | None = None
+    progress: bool = True
+
+    def fit(
+        self, objective: Objective, data: Sampler, validation: Sequence[PoseBatch] = ()
+    ) -> Progress:
+        """Train the objective's network in place; it ends with the averaged weights.
+
+        Raises:
+            FloatingPointError: If the loss is not finite; names the step.
+            ModelFileError: If ``state`` is of another network.
+            MissingDependencyError: If TensorBoard is asked for and not installed.
+        """
+        return _Run(self, objective, data, validation).fit()
+
+    def rate(self, step: int, seconds: float) -> float:
+        """Return the learning rate of a step."""
+        warm = min(1.0, (step + 1) / max(self.warmup, 1))
+        return self.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * self.share(step, seconds)))
+
+    def share(self, step: int, seconds: float) -> float:
+        """Return how much of the run is done, 0..1."""
+        timed = seconds / (60 * self.minutes) if self.minutes else 0.0
+        return min(1.0, max(step / max(self.steps, 1), timed))
+
+
+class _Run:
+    def __init__(
+        self,
+        trainer: Trainer,
+        objective: Objective,
+        data: Sampler,
+        validation: Sequence[PoseBatch],
+    ) -> None:
+        self.set = trainer
+        several = trainer.devices > 1
+        self.fabric = Fabric(
+            accelerator=trainer.accelerator,
+            devices=trainer.devices,
+            precision=trainer.precision,
+            # causal batches leave the branch that looks ahead without a gradient
+            strategy=DDPStrategy(find_unused_parameters=True) if several else "auto",
+        )
+        self.fabric.launch()
+        self.objective, self.data, self.validation = objective, data, validation
+        optimizer = torch.optim.AdamW(
+            objective.parameters(), lr=trainer.learning_rate, weight_decay=trainer.weight_decay
+        )
+        self.wrapped, self.optimizer = self.fabric.setup(objective, optimizer)
+        self.averaged = {k: v.detach().clone() for k, v in self._parameters().items()}
+        self.done = Progress()
+        self.writer = _writer(trainer.tensorboard) if self.fabric.is_global_zero else None
+
+    def fit(self) -> Progress:
+        if self.set.resume and self.set.state and Path(self.set.state).exists():
+            self._restore(self.set.state)
+        started = time.monotonic() - self.done.seconds
+        bar = tqdm(
+            total=self.set.steps, initial=self.done.step, unit="step", mininterval=1.0,
+            disable=not self.set.progress or not self.fabric.is_global_zero,
+        )  # fmt: skip
+        try:
+            while self.set.share(self.done.step, self.done.seconds) < 1:
+                figures = self._step()
+                self.done.step += 1
+                self.done.seconds = time.monotonic() - started
+                bar.update()
+                self._after(figures, bar)
+        except KeyboardInterrupt:
+            self._save()
+            raise
+        finally:
+            bar.close()
+            if self.writer:
+                self.writer.close()
+        with torch.no_grad():
+            for name, parameter in self._parameters().items():
+                parameter.copy_(self.averaged[name])
+        self._save()
+        self.objective.eval()
+        return self.done
+
+    def _step(self) -> dict[str, Tensor]:
+        step, rank = self.done.step, self.fabric.global_rank
+        seed = (self.set.seed * 1_000_003 + step * self.fabric.world_size + rank) % 2**63
+        torch.manual_seed(seed)  # dropout
+        self.objective.reseed(seed)
+        self.objective.train()
+        clean = self.data.draw(self.set.batch_size, torch.Generator().manual_seed(seed))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.set.rate(step, self.done.seconds)
+        figures: dict[str, Tensor] = self.wrapped(clean.to(self.fabric.device))
+        if not torch.isfinite(figures["loss"]):
+            raise FloatingPointError(f"the loss of step {step} is {figures['loss'].item()}")
+        self.optimizer.zero_grad()
+        self.fabric.backward(figures["loss"])
+        self.fabric.clip_gradients(self.wrapped, self.optimizer, max_norm=self.set.clip)
+        self.optimizer.step()
+        keep = min(self.set.average, (1 + step) / (10 + step)) if self.set.average else 0.0
+        with torch.no_grad():
+            for name, parameter in self._parameters().items():
+                self.averaged[name].lerp_(parameter, 1 - keep)
+        return {name: value.detach() for name, value in figures.items()}
+
+    def _after(self, figures: Mapping[str, Tensor], bar: "tqdm[Any]") -> None:
+        step = self.done.step
+        if step % self.set.report_every == 0 or step == self.set.steps:
+            entry = {"step": float(step), "seconds": self.done.seconds}
+            entry |= {name: float(value) for name, value in figures.items()} | self._validate()
+            self.done.history.append(entry)
+            bar.set_postfix({k: f"{v:.4f}" for k, v in entry.items() if "error" in k})
+            for name, value in entry.items() if self.writer else ():
+                assert self.writer is not None
+                self.writer.add_scalar(name, value, step)
+        if step % self.set.save_every == 0:
+            self._save()
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        """Return the mean figures of the averaged weights on held-out windows."""
+        if not self.validation:
+            return {}
+        trained = {name: p.detach().clone() for name, p in self._parameters().items()}
+        self.objective.eval()
+        self._load(self.averaged)
+        sums: dict[str, float] = {}
+        for i, clean in enumerate(self.validation):
+            self.objective.reseed(i)
+            for name, value in self.objective(clean.to(self.fabric.device)).items():
+                sums[name] = sums.get(name, 0.0) + float(value) / len(self.validation)
+        self._load(trained)
+        return {f"validation_{name}": value for name, value in sums.items()}
+
+    @torch.no_grad()
+    def _load(self, values: Mapping[str, Tensor]) -> None:
+        for name, parameter in self._parameters().items():
+            parameter.copy_(values[name])
+
+    def _parameters(self) -> dict[str, nn.Parameter]:
+        return dict(self.objective.network.named_parameters())
+
+    def _save(self) -> None:
+        if self.set.state and self.fabric.is_global_zero:
+            unfinished.save(
+                self.set.state, self.objective.network, self.averaged, self.optimizer,
+                vars(self.done),
+            )  # fmt: skip
+
+    def _restore(self, path: str) -> None:
+        averaged, progress = unfinished.load(path, self.objective.network, self.optimizer)
+        self.averaged = {k: v.to(self.fabric.device) for k, v in averaged.items()}
+        self.done = Progress(**progress)
+        _log.info("going on from step %d of %s", self.done.step, path)
+
+
+def _writer(folder: str | None) -> "SummaryWriter | None":
+    if folder is None:
+        return None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingDependencyError(
+            "logging to TensorBoard needs it installed: pip install kpcomplete[tensorboard]"
+        ) from error
+    return SummaryWriter(folder)

@@ -1,0 +1,121 @@
+"""From data to a finished model: one run, and what is worth knowing about it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kpcomplete import checkpoint
+from kpcomplete.checkpoint import Metadata
+from kpcomplete.corruption import Corruption
+from kpcomplete.data import Data, PoseSet
+from kpcomplete.errors import SettingError
+from kpcomplete.objective.reconstruct import Reconstruct
+from kpcomplete.sampler import Sampler
+from kpcomplete.trainer import Trainer
+
+_log = logging.getLogger(__name__)
+
+
+def run(
+    *,
+    objective: Reconstruct,
+    data: Mapping[str, Data],
+    trainer: Trainer,
+    output: str | Path,
+    shares: Mapping[str, float] | None = None,
+    held_out: Sequence[str] = (),
+    trials: Mapping[str, Corruption] | None = None,
+    length: int = 160,
+    frame_steps: Sequence[int] = (1,),
+    windows: int = 400,
+    quick: bool = False,
+    provenance: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Train on everyone but some people, calibrate and measure on those, and write the model.
+
+    Args:
+        objective: What is learned, with the model.
+        data: The data sets, by name.
+        trainer: How long and how fast.
+        output: Checkpoint to write, in half precision.
+        shares: Name of a data set to share of the windows.
+        held_out: People who are not trained on.
+        trials: Corruptions by name, under which the finished model is measured.
+        length: Frames of a window.
+        frame_steps: See `kpcomplete.sampler.Sampler`.
+        windows: How many of held-out people calibrate, validate, and measure.
+        quick: Ten steps on few windows, to see whether everything fits together.
+        provenance: What else the checkpoint should say about itself.
+
+    Returns:
+        What the checkpoint says about itself.
+
+    Raises:
+        SettingError: If a held-out person is in no data set, or nobody is held out.
+    """
+    if quick:
+        windows, trainer = 16, replace(trainer, steps=10, report_every=5, warmup=2)
+    sets = {name: part.load() for name, part in data.items()}
+    seen, unseen = split(sets, held_out)
+    share = {name: dict(shares or {}).get(name, 1.0) for name in unseen}
+    train = Sampler(sets=seen, shares=shares, length=length, steps=frame_steps)
+    test = Sampler(sets=unseen, shares=share if shares else None, length=length)
+    objective.prepare(
+        train.draw(16 if quick else 4000, torch.Generator().manual_seed(trainer.seed))
+    )
+    draw = torch.Generator().manual_seed(trainer.seed + 1)
+    done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
+    calibration = objective.calibrate(test.draw(windows, draw))
+    clean = test.draw(windows, draw)
+    metrics = {name: objective.evaluate(clean, trial) for name, trial in (trials or {}).items()}
+    record = {
+        "data": {name: sorted(set(s.people)) for name, s in seen.items()},
+        "held_out": sorted(held_out),
+        "shares": dict(shares or {}),
+        "seed": trainer.seed,
+        "steps": done.step,
+        "seconds": round(done.seconds),
+        "batch_size": trainer.batch_size * trainer.devices,
+        "length": length,
+        "history": done.history,
+        "calibration": calibration,
+        "metrics": metrics,
+        "versions": checkpoint.versions(),
+        **(provenance or {}),
+    }
+    write(output, objective.network, record)
+    return record
+
+
+def split(
+    sets: Mapping[str, PoseSet], held_out: Sequence[str]
+) -> tuple[dict[str, PoseSet], dict[str, PoseSet]]:
+    """Return the clips of everyone else, and those of held-out people; sets of nobody left out.
+
+    Raises:
+        SettingError: If a held-out person is in no data set, or nobody is held out.
+    """
+    known = {person for s in sets.values() for person in s.people}
+    if not held_out or not set(held_out) <= known:
+        raise SettingError(
+            f"held_out must name some of {', '.join(sorted(known))}, but names "
+            f"{sorted(set(held_out) - known) or 'nobody'}: calibration needs unknown people"
+        )
+    pairs = {name: s.split(sorted(set(held_out) & set(s.people))) for name, s in sets.items()}
+    seen = {name: pair[0] for name, pair in pairs.items() if len(pair[0])}
+    return seen, {name: pair[1] for name, pair in pairs.items() if len(pair[1])}
+
+
+def write(path: str | Path, network: torch.nn.Module, provenance: Mapping[str, Any]) -> None:
+    """Write a finished network in half precision; counts and calibration stay exact."""
+    buffers = dict(network.named_buffers())
+    tensors = {
+        name: value if name in buffers else value.half()
+        for name, value in network.state_dict().items()
+    }
+    checkpoint.save(path, tensors, Metadata.of(network, provenance))
+    _log.info("wrote %s, %d bytes", path, Path(path).stat().st_size)

@@ -1,0 +1,143 @@
+"""The parts of networks, and what is special to one of them."""
+
+import math
+
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from kpcomplete.batch import PoseBatch
+from kpcomplete.model.layers import Shift, factors
+from kpcomplete.model.linear import Linear
+from kpcomplete.model.loss import masked_mean, student_nll
+from kpcomplete.model.temporal import Temporal
+from kpcomplete.model.timeline import NEVER, Timeline
+
+NAN = math.nan
+
+
+def line(*values, fps=1.0):
+    """One joint on the x axis, NaN where hidden; the other joints are missing."""
+    keypoints = torch.full((1, len(values), 33, 2), NAN)
+    keypoints[0, :, 0, 0] = torch.tensor(values)
+    keypoints[0, :, 0, 1] = torch.tensor(values) * 0
+    return PoseBatch.from_keypoints(keypoints, fps=fps)
+
+
+def test_the_line_between_observations():
+    found = Timeline.of(line(NAN, 2.0, NAN, NAN, 8.0, NAN), causal=False)
+    assert found.base[0, :, 0, 0].tolist() == [2.0, 2.0, 4.0, 6.0, 8.0, 8.0]
+    assert found.since[0, :, 0].tolist() == [NEVER, 0.0, 1.0, 2.0, 0.0, 1.0]
+    assert found.until[0, :, 0].tolist() == [1.0, 0.0, 2.0, 1.0, 0.0, NEVER]
+    assert found.average[0, :, 0, 0].tolist() == [5.0] * 6
+    assert found.wait[0, :, 0].tolist() == pytest.approx([1.0, 0.0, 2 / 3, 2 / 3, 0.0, 1.0])
+    assert found.seen[..., 0].all()
+    assert not found.seen[..., 1:].any()
+    assert (found.base[:, :, 1:] == 0).all()
+
+
+def test_the_past_alone_is_held():
+    found = Timeline.of(line(NAN, 2.0, NAN, NAN, 8.0, NAN), causal=True)
+    assert found.base[0, :, 0, 0].tolist() == [0.0, 2.0, 2.0, 2.0, 8.0, 8.0]
+    assert found.since[0, :, 0].tolist() == [NEVER, 0.0, 1.0, 2.0, 0.0, 1.0]
+    assert (found.until == NEVER).all()
+    assert found.average[0, :, 0, 0].tolist() == [0.0, 2.0, 2.0, 2.0, 5.0, 5.0]
+    assert found.wait[0, :, 0].tolist() == [NEVER, 0.0, 1.0, 2.0, 0.0, 1.0]
+    assert found.seen[0, :, 0].tolist() == [False, True, True, True, True, True]
+
+
+def test_gaps_are_measured_in_seconds():
+    found = Timeline.of(line(2.0, NAN, 4.0, fps=10.0), causal=False)
+    assert found.since[0, 1, 0].item() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("dilation", [1, 3, -1, -3])
+def test_a_shift_sees_three_frames_on_one_side(dilation):
+    layer = Shift(1, dilation)
+    with torch.no_grad():
+        layer.taps.copy_(torch.tensor([[1.0], [10.0], [100.0]]))
+        out = layer(torch.eye(9)[:, :, None])  # row: which frame is 1; column: which sees it
+    for frame in range(9):
+        for tap, weight in enumerate((1.0, 10.0, 100.0)):
+            if 0 <= frame - tap * dilation < 9:
+                assert out[frame - tap * dilation, frame, 0] != 0 or tap
+                assert out[frame - tap * dilation, frame, 0].item() == weight
+
+
+def test_factors_are_lower_triangular():
+    factor = factors(torch.tensor([math.log(2.0), math.log(3.0), 0.5]), torch.tensor([0.1]))
+    torch.testing.assert_close(factor, torch.tensor([[0.2, 0.0], [0.05, 0.3]]))
+
+
+def test_the_likelihood_is_that_of_a_student_t_of_this_covariance():
+    covariance = torch.tensor([[0.5, 0.2], [0.2, 0.3]])
+    factor = torch.linalg.cholesky(covariance)
+    step = torch.linspace(-15, 15, 1001)
+    grid = torch.stack(torch.meshgrid(step, step, indexing="ij"), dim=-1)
+    density = (-student_nll(grid, factor)).exp()
+    density = density / density.sum()
+    found = torch.einsum("xy,xyi,xyj->ij", density, grid, grid)
+    torch.testing.assert_close(found, covariance, atol=0.02, rtol=0.03)
+
+
+def test_a_mean_of_nothing_is_nothing():
+    assert masked_mean(torch.ones(3), torch.zeros(3)).item() == 0
+    assert masked_mean(torch.tensor([1.0, 5.0]), torch.tensor([3.0, 1.0])).item() == 2
+
+
+def test_linear_starts_as_principal_components():
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(6, 66, generator=generator)
+    frames = torch.randn(400, 6, generator=generator) @ mixing
+    frames += 0.1 * torch.randn(400, 66, generator=generator)
+    batch = PoseBatch.from_keypoints(frames.view(1, 400, 33, 2))
+    model = Linear(latent=4)
+    model.prepare(batch)
+    found = model.standardised(model(batch).mean, batch.observed).flatten(2)[0].detach()
+    scaled = model.standardised(batch.keypoints, batch.observed).flatten(2)[0]
+    pca = PCA(4).fit(scaled.numpy())
+    expected = torch.from_numpy(pca.inverse_transform(pca.transform(scaled.numpy())))
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=1e-3)
+
+
+@pytest.fixture
+def temporal():
+    model = Temporal()
+    keypoints = torch.randn(4, 300, 33, 2, generator=torch.Generator().manual_seed(0))
+    model.prepare(PoseBatch.from_keypoints(keypoints))
+    return model.eval()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_temporal_starts_as_the_straight_line(temporal, causal):
+    batch = PoseBatch.from_keypoints(torch.randn(2, 30, 33, 2))
+    hidden = torch.rand(batch.observed.shape) < 0.5
+    hidden[:, 0] = False
+    found = temporal(batch.hide(hidden), causal=causal)
+    base = Timeline.of(batch.hide(hidden), causal=causal).base
+    torch.testing.assert_close(found.mean, base)
+
+
+def test_temporal_gives_back_what_is_observed(temporal):
+    with torch.no_grad():
+        temporal.out.normal_()
+    batch = PoseBatch.from_keypoints(torch.randn(2, 30, 33, 2))
+    torch.testing.assert_close(temporal(batch).mean, batch.keypoints)
+
+
+def test_temporal_is_less_sure_the_longer_the_gap(temporal):
+    batch = line(*[1.0, *[NAN] * 20, 1.0], fps=30.0)
+    std = temporal(batch, causal=True).factor[0, :, 0, 0, 0]
+    assert (std[1:21].diff() > 0).all()
+    assert (temporal(batch).factor[0, 1:20, 0, 0, 0] < std[1:20]).all()
+
+
+def test_temporal_holds_joints_without_material(temporal):
+    temporal.support[0] = 0
+    with torch.no_grad():
+        temporal.out.normal_()
+        temporal.bias.normal_()
+    found = temporal(line(1.0, NAN, 3.0, NAN))
+    assert found.mean[0, :, 0, 0].tolist() == pytest.approx([1.0, 2.0, 3.0, 3.0])
+    assert found.known[0, :, 0].all()
+    assert not found.known[0, :, 1:].all()
