@@ -12,6 +12,7 @@ from kpcomplete.detector.tracker import (
     Tracker,
     anchor,
     around,
+    breadth,
     distance,
     moved,
     size,
@@ -52,12 +53,28 @@ def views(shape: Sequence[int], scales: Sequence[float] = SCALES) -> list[Box]:
 
 
 def search(image: Array, finder: Tracker, boxes: Sequence[Box]) -> list[Detection]:
-    """Return everybody found in any of the crops, in pixels of the image, with repetitions."""
-    return [
-        moved(person, (left, top))
-        for left, top, right, bottom in boxes
-        for person in finder.look(image[top:bottom, left:right], 0.0)
-    ]
+    """Return everybody found whole in any of the crops, in pixels of the image, repeatedly."""
+    found = []
+    for box in boxes:
+        left, top, right, bottom = box
+        people = finder.look(image[top:bottom, left:right], 0.0)
+        placed = [moved(person, (left, top)) for person in people]
+        found += [person for person in placed if not _cut(person, box, image.shape)]
+    return found
+
+
+def _cut(person: Detection, box: Box, shape: Sequence[int]) -> bool:
+    """Return whether a crop, not the image, cuts through somebody's head or shoulders.
+
+    The landmark network then squeezes a whole body into what is left.
+    """
+    low, high = np.array(box[:2]), np.array(box[2:])
+    inset = 0.04 * (high - low)
+    limit = np.array([shape[1], shape[0]])
+    least = np.where(low > 0, low + inset, -np.inf)
+    most = np.where(high < limit, high - inset, np.inf)
+    points = person.keypoints[:13]
+    return bool(((points < least) | (points > most)).any())
 
 
 @dataclass(kw_only=True)
@@ -89,16 +106,30 @@ class Cluster:
         near = np.linalg.norm(self.anchor - anchor(pose)) < 0.4 * small
         return bool(near and large < 2.2 * small)
 
-    def confirmed(self, images: Sequence[Array], second_look: SecondLook) -> "Cluster | None":
-        """Return the finds on which a second look agrees, if there are such in half the frames."""
+    def is_in(self, other: "Cluster") -> bool:
+        """Return whether two clusters are the same person: anchors nearer than half a body."""
+        apart = float(np.linalg.norm(self.anchor - other.anchor))
+        return apart < 0.5 * max(breadth(pose) for pose in self.poses + other.poses)
+
+    def confirmed(
+        self, images: Sequence[Array], finder: Tracker, second_look: SecondLook
+    ) -> "Cluster | None":
+        """Return one find a frame that a second look agrees on, if three frames of four have one.
+
+        Frames in which nobody was found at this place are searched there once more. Who moved
+        elsewhere meanwhile is not confirmed at either place.
+        """
         kept = Cluster()
-        for frame in sorted(set(self.frames)):
+        for frame, image in enumerate(images):
             own = [p for p, f in zip(self.poses, self.frames, strict=True) if f == frame]
-            best = min(own, key=lambda p: float(np.linalg.norm(anchor(p) - self.anchor)))
-            if second_look(images[frame], best):
-                kept.poses.append(best)
+            if not own:
+                place = around(self.poses[0], 0.5, image.shape)
+                own = [p for p in search(image, finder, [place]) if self.takes(p)]
+            own.sort(key=lambda p: float(np.linalg.norm(anchor(p) - self.anchor)))
+            if own and second_look(image, own[0]):
+                kept.poses.append(own[0])
                 kept.frames.append(frame)
-        return kept if 2 * len(kept.frames) >= len(images) else None
+        return kept if 4 * len(kept.frames) >= 3 * len(images) else None
 
 
 def people_in(
@@ -131,8 +162,8 @@ def people_in(
     often.sort(key=lambda c: -len(c.poses))
     found: list[Cluster] = []
     for cluster in often:
-        sure = cluster.confirmed(images, second_look)
-        if sure and all(distance(sure.poses[0], other.poses[0]) > 0.25 for other in found):
+        sure = cluster.confirmed(images, finder, second_look)
+        if sure and not any(sure.is_in(other) for other in found):
             found.append(sure)
     largest = max((c.size for c in found), default=0.0)
     found = [c for c in found if c.size >= SMALLEST * largest]

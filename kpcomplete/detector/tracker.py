@@ -60,6 +60,13 @@ def size(person: Detection) -> float:
     return float(np.hypot(*np.ptp(person.keypoints[UPPER][seen], axis=0)))
 
 
+def breadth(person: Detection) -> float:
+    """Return about the width of the shoulders in pixels, from whichever side they are seen."""
+    left, right = person.keypoints[SHOULDERS]
+    neck = person.keypoints[HEAD].mean(axis=0) - (left + right) / 2
+    return float(max(np.linalg.norm(left - right), np.linalg.norm(neck)))
+
+
 def distance(one: Detection, other: Detection) -> float:
     """Return how far apart two poses are, as a share of the smaller one's `size`.
 

@@ -13,6 +13,7 @@ from kpcomplete.frame import Detection
 MARGIN = 0.25  # of the zone's extent, shown to the tracker on every side: arms reach beyond
 LEANING = 0.3  # depth outside the zone at which somebody who sits there still belongs there
 FRESH = 1.0  # s for which a seat that was just left is looked at in every frame
+SETTLING = 2  # more looks at the picture in which somebody new is found
 GREY = 127
 
 
@@ -58,6 +59,8 @@ class Watch:
         if person is None:
             self.release()
             return None
+        if not self.occupied:
+            person = self._settled(image, time, person)
         self.occupied, self._seen = True, time
         return person
 
@@ -111,6 +114,19 @@ class Watch:
                 return person
         self.tracker.reset()
         return None
+
+    def _settled(self, image: Array, time: float, person: Detection) -> Detection:
+        """Return somebody new as seen after some more looks at the same picture.
+
+        The tracker cuts the picture around the joints that it saw last, so that the first look,
+        which only knows where the detector found a face, is its worst.
+        """
+        for _ in range(SETTLING):
+            again = self._follow(image, time)
+            if again is None:
+                break
+            person = again
+        return person
 
     def _mine(
         self, found: Sequence[Detection], image: Array, corner: tuple[int, int]
