@@ -138,6 +138,17 @@ def test_coco_uses_names_times_and_seats_of_the_file(tmp_path):
     assert canonical.confidence[0, CANONICAL.index("left_wrist")] == 0.25
 
 
+@pytest.mark.parametrize(
+    ("second", "cause"),
+    [((80, 60), r"one size, but have \(64, 48\) and \(80, 60\)"), ((64, []), "must be pixels")],
+)
+def test_coco_refuses_images_of_other_sizes(tmp_path, second, cause):
+    images = [{"id": i, "width": w, "height": h} for i, (w, h) in enumerate([(64, 48), second])]
+    path = write(tmp_path / "a.json", {"images": images, "annotations": []})
+    with pytest.raises(SourceError, match=cause):
+        Coco()(path)
+
+
 def test_unknown_joints_are_listed_with_the_accepted_ones(tmp_path):
     names = ["tail", *Skeleton.load("coco17").joints[1:-1], "paw"]
     path = files.coco(tmp_path / "a.json", names)

@@ -1,6 +1,7 @@
 """Whatever a file holds, an importer returns sequences or raises an error of its own."""
 
 import contextlib
+import copy
 import json
 import os
 
@@ -34,10 +35,11 @@ EVERY = pytest.mark.parametrize("importer", IMPORTERS)
 
 @pytest.fixture(scope="module")
 def contents(tmp_path_factory):
-    """The text of each format's file, of OpenPose that of one frame."""
+    """The text of each format's file, of OpenPose one frame's; JSON or tables."""
     folder = tmp_path_factory.mktemp("files")
     paths = [write(folder / file) for write, file, _ in FILES.values()]
-    return [(sorted(p.iterdir())[0] if p.is_dir() else p).read_text() for p in paths]
+    texts = [(sorted(p.iterdir())[0] if p.is_dir() else p).read_text() for p in paths]
+    return lambda json: [t for t in texts if t.startswith(("{", "[")) == json]
 
 
 def read(kind, path):
@@ -57,29 +59,37 @@ def test_random_bytes(importer, tmp_path, data):
     read(importer, path)
 
 
-def replace_leaf(value, draw):
-    """Replace something within a JSON document, or drop it."""
-    here = value
-    while isinstance(here, list | dict) and here:
-        keys = range(len(here)) if isinstance(here, list) else sorted(here)
-        key = draw(st.sampled_from(list(keys)))
-        if not isinstance(here[key], list | dict) or draw(st.integers(0, 4)) == 0:
-            if draw(st.booleans()):
-                here[key] = draw(ODD)
-            else:
-                del here[key]
-            return
+CHANGES = st.lists(
+    st.tuples(st.lists(st.integers(0, 99), min_size=1, max_size=8), st.booleans(), ODD),
+    min_size=1,
+    max_size=3,
+)
+
+
+def change(document, way, keep, value):
+    """Replace what stands at the end of a way through a JSON document, or drop it."""
+    here, key, holder = document, None, None
+    for step in way:
+        if not isinstance(here, list | dict) or not here:
+            break
+        keys = sorted(here) if isinstance(here, dict) else range(len(here))
+        holder, key = here, keys[step % len(keys)]
         here = here[key]
+    if holder is not None:
+        if keep:
+            holder[key] = value
+        else:
+            del holder[key]
 
 
 @pytest.mark.parametrize("importer", JSON)
 @FEW
-@given(st.data())
-def test_changed_json(importer, contents, tmp_path, data):
-    text = data.draw(st.sampled_from([c for c in contents if c.startswith(("{", "["))]))
-    document = json.loads(text)
-    for _ in range(data.draw(st.integers(1, 3))):
-        replace_leaf(document, data.draw)
+@given(which=st.integers(0, 99), changes=CHANGES)
+def test_changed_json(importer, contents, tmp_path, which, changes):
+    texts = contents(json=True)
+    document = json.loads(texts[which % len(texts)])
+    for way, keep, value in changes:
+        change(document, way, keep, copy.deepcopy(value))
     path = tmp_path / "fuzz"
     path.write_text(json.dumps(document))
     read(importer, path)
@@ -89,7 +99,7 @@ def test_changed_json(importer, contents, tmp_path, data):
 @FEW
 @given(st.data())
 def test_changed_tables(importer, contents, tmp_path, data):
-    text = data.draw(st.sampled_from([c for c in contents if not c.startswith(("{", "["))]))
+    text = contents(json=False)[data.draw(st.integers(0, 2))]
     cells = [line.split(",") for line in text.splitlines()]
     for _ in range(data.draw(st.integers(1, 3))):
         row = data.draw(st.sampled_from(cells))

@@ -120,19 +120,19 @@ def _times(images: list[Any], frames: dict[int, int], where: str) -> Array | Non
 
 
 def _size(images: list[Any], where: str) -> tuple[int, int] | None:
-    sizes = {(image.get("width"), image.get("height")) for image in images if "width" in image}
-    if len(sizes) > 1:
-        raise SourceError(
-            f"{where}: images must all have one size, but have {sorted(map(str, sizes))[:4]}"
-        )
-    for width, height in sizes:
-        if _positive(width) and _positive(height):
-            return int(width), int(height)
-    return None
+    sizes = [(image.get("width"), image.get("height")) for image in images if "width" in image]
+    for size in sizes:
+        if not all(map(_positive, size)):
+            raise SourceError(f"{where}: width and height of an image must be pixels, not {size}")
+        if size != sizes[0]:
+            raise SourceError(
+                f"{where}: images must all have one size, but have {sizes[0]} and {size}"
+            )
+    return (int(sizes[0][0]), int(sizes[0][1])) if sizes else None
 
 
 def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < 1e6
+    return isinstance(value, int | float) and 1 <= value < 1e6
 
 
 def _add(found: Found, row: Any, frames: dict[int, int], own: Skeleton, where: str) -> None:
