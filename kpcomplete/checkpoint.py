@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from kpcomplete.errors import ModelFileError, OutputError
@@ -129,7 +129,7 @@ def save(
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in sorted(tensors.items())}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(plain, part, metadata={_KEY: text})
+        part.write_bytes(to_bytes(plain, metadata={_KEY: text}))  # with the usual permissions
         part.replace(path)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write the checkpoint {path}: {error}") from error

@@ -1,7 +1,7 @@
 """Learn to fill in joints that were hidden on purpose."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -65,7 +65,11 @@ class Reconstruct(Objective):
         self._coin = _Coin(share=causal, seed=seed)
 
     def prepare(self, clean: PoseBatch) -> None:
-        self.network.prepare(normalize.fit(clean).into_body(clean))
+        body = normalize.fit(clean).into_body(clean)
+        if self.augment and self.augment.mirror:  # a left ear is known if a right one is
+            mirror = replace(self.augment, mirror=1.0, rotation=0.0, stretch=0.0)
+            body = PoseBatch.concatenate([body, mirror(body)])
+        self.network.prepare(body)
 
     def reseed(self, step: int) -> None:
         reseed_all([self.corruption, self.augment, self.placement, self._coin], step)

@@ -1,0 +1,176 @@
+"""Corrupt, complete, compare, and calibrate."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from kpcomplete import normalize
+from kpcomplete.batch import PoseBatch
+from kpcomplete.corruption.parts import Parts
+from kpcomplete.corruption.random_joints import RandomJoints
+from kpcomplete.model import CAUSAL, OFFLINE, SEEN, UNSEEN
+from kpcomplete.model.mlp import MLP
+from kpcomplete.model.temporal import Temporal
+from kpcomplete.objective.augment import Augment
+from kpcomplete.objective.reconstruct import Reconstruct
+from kpcomplete.skeleton import Skeleton
+
+SKELETON = Skeleton.load("blazepose33")
+
+
+def clean(size=12, time=40, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    places = torch.randn(33, 2, generator=torch.Generator().manual_seed(9))
+    walk = torch.randn(size, time, 33, 2, generator=generator).cumsum(dim=1) * 0.03
+    return PoseBatch.from_keypoints(300 + 100 * (places + walk))
+
+
+def objective(**changes):
+    torch.manual_seed(0)
+    settings = {"model": MLP(widths=[32, 8]), "corruption": RandomJoints(ratio=0.3, seed=1)}
+    made = Reconstruct(**(settings | changes))
+    made.prepare(clean())
+    return made
+
+
+def test_corrupted_and_clean_stand_in_the_same_place():
+    made = objective(augment=Augment(seed=2), placement=Augment(mirror=0, scale=0.1, shift=0.2))
+    corrupted, truth = made.corrupt(clean())
+    assert torch.equal(corrupted.keypoints[corrupted.observed], truth.keypoints[corrupted.observed])
+    assert truth.observed.all()
+    assert 0.6 < corrupted.observed.float().mean() < 0.8
+
+
+def test_windows_are_placed_by_what_is_left():
+    made = objective(corruption=Parts(parts=["face"])).eval()
+    corrupted, _ = made.corrupt(clean())
+    again = normalize.fit(corrupted)
+    torch.testing.assert_close(again.centre, torch.zeros(12, 2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(again.scale, torch.ones(12), atol=1e-4, rtol=0)
+
+
+def test_hidden_joints_do_not_place_the_window():
+    made = objective(corruption=Parts(parts=["face"])).eval()
+    batch = clean()
+    moved = batch.keypoints.clone()
+    moved[:, :, :11] += 500
+    a, _ = made.corrupt(batch)
+    b, _ = made.corrupt(replace(batch, keypoints=moved))
+    # the clean window is placed by all joints; only where it then stands may differ, by rounding
+    torch.testing.assert_close(a.keypoints, b.keypoints, atol=1e-4, rtol=1e-4)
+
+
+def test_a_step_repeats_itself():
+    made = objective(augment=Augment(seed=2))
+    figures = []
+    for step in (3, 4, 3):
+        made.reseed(step)
+        torch.manual_seed(0)
+        figures.append(made(clean())["loss"].item())
+    assert figures[0] == figures[2] != figures[1]
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.0, {False}), (1.0, {True}), (0.5, {False, True})]
+)
+def test_causal_is_drawn(share, expected, monkeypatch):
+    made = objective(causal=share)
+    found = []
+    monkeypatch.setattr(
+        made.network, "loss", lambda corrupted, clean, *, causal: found.append(causal)
+    )
+    for _ in range(12):
+        made(clean())
+    assert set(found) == expected
+
+
+def test_refuses_a_share_that_is_none():
+    with pytest.raises(ValueError, match=r"causal must be a share in 0\.\.1, but got 2"):
+        objective(causal=2)
+
+
+def test_support_counts_both_sides_if_mirrored():
+    batch = clean()
+    ear = SKELETON.index("left_ear")
+    one_sided = batch.hide(torch.arange(33).expand(batch.observed.shape) == ear)
+    for mirror, supported in ((0.0, False), (0.5, True)):
+        made = objective(augment=Augment(mirror=mirror))
+        made.prepare(one_sided)
+        assert bool(made.network.supported[ear]) == supported
+
+
+def test_calibration_makes_regions_hold_what_they_say():
+    made = objective(model=Temporal(width=8, dilations=[1], codes=2))
+    made.corruption = RandomJoints(ratio=0.5, hold=20, seed=1)
+    figures = made.calibrate(clean(40, seed=1))
+    factors = made.network.calibration
+    assert factors[OFFLINE, SEEN] != 1
+    assert factors[CAUSAL, UNSEEN] != 1
+    assert figures["causal_never_seen_factor"] == factors[CAUSAL, UNSEEN].item()
+    after = made.calibrate(clean(40, seed=1))
+    assert after == figures  # measured without the factor that is there
+    outcome = made.evaluate(clean(40, seed=1), RandomJoints(ratio=0.5, hold=20, seed=1))
+    assert outcome["offline_coverage"] == pytest.approx(0.9, abs=0.01)
+    assert outcome["causal_coverage"] == pytest.approx(0.9, abs=0.01)
+
+
+def test_kinds_that_do_not_occur_are_not_calibrated():
+    made = objective(model=Temporal(width=8, dilations=[1], codes=2))
+    made.corruption = Parts(parts=["face"])
+    figures = made.calibrate(clean())
+    assert "offline_seen_factor" not in figures
+    assert made.network.calibration[OFFLINE, SEEN] == 1
+
+
+def test_evaluation_of_an_untrained_network_is_the_straight_line():
+    made = objective(model=Temporal(width=8, dilations=[1], codes=2))
+    found = made.evaluate(clean(), RandomJoints(ratio=0.3))
+    assert found["offline_error_seen"] == pytest.approx(found["offline_baseline"])
+    assert found["causal_error_seen"] == pytest.approx(found["causal_baseline"])
+    assert found["offline_baseline"] < found["causal_baseline"]
+    assert found["offline_known"] == 1
+    nothing = made.evaluate(clean(), Parts(parts=["face"], ratio=0.0))
+    assert nothing == {}
+
+
+def body(size=2000):
+    keypoints = torch.randn(size, 1, 33, 2, generator=torch.Generator().manual_seed(0))
+    keypoints[:, :, 3] = math.nan
+    return PoseBatch.from_keypoints(keypoints)
+
+
+def test_mirroring_exchanges_sides():
+    batch = body(4)
+    out = Augment(mirror=1.0, rotation=0, stretch=0)(batch)
+    left, right = SKELETON.index("left_wrist"), SKELETON.index("right_wrist")
+    flip = torch.tensor([-1.0, 1.0])
+    torch.testing.assert_close(out.keypoints[:, :, left], batch.keypoints[:, :, right] * flip)
+    assert not out.observed[:, :, SKELETON.mirror[3]].any()
+    assert (out.keypoints[~out.observed] == 0).all()
+    assert out.observed[:, :, 3].all() == batch.observed[:, :, SKELETON.mirror[3]].all()
+
+
+def test_no_augmentation_changes_nothing():
+    batch = body(4)
+    out = Augment(mirror=0, rotation=0, stretch=0)(batch)
+    torch.testing.assert_close(out.keypoints, batch.keypoints)
+
+
+def test_augmentations_have_their_sizes():
+    batch = body()
+    out = Augment(mirror=0, rotation=10, stretch=0)(batch)
+    a, b = batch.keypoints[:, 0, 0], out.keypoints[:, 0, 0]
+    angle = torch.atan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(-1))
+    assert math.degrees(angle.std().item()) == pytest.approx(10, rel=0.1)
+    torch.testing.assert_close(a.norm(dim=-1), b.norm(dim=-1))
+    out = Augment(mirror=0, rotation=0, stretch=0, scale=0.1)(batch)
+    ratio = (out.keypoints[:, 0, 0] / batch.keypoints[:, 0, 0]).log()
+    assert ratio.std(dim=0).tolist() == pytest.approx([0.1, 0.1], rel=0.1)
+    out = Augment(mirror=0, rotation=0, stretch=0.1)(batch)
+    ratio = (out.keypoints[:, 0, 0] / batch.keypoints[:, 0, 0]).log()
+    assert (ratio[:, 0] - ratio[:, 1]).std().item() == pytest.approx(0.1, rel=0.1)
+    out = Augment(mirror=0, rotation=0, stretch=0, shift=0.3)(batch)
+    moved = (out.keypoints - batch.keypoints)[:, 0, 0]
+    assert moved.std(dim=0).tolist() == pytest.approx([0.3, 0.3], rel=0.1)

@@ -1,0 +1,111 @@
+"""One run from data to a model that completes, and the config that describes it."""
+
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
+
+from kpcomplete import checkpoint, training
+from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.autoencoder import AutoencoderCompleter
+from kpcomplete.corruption.random_joints import RandomJoints
+from kpcomplete.data import PoseSet
+from kpcomplete.errors import SettingError
+from kpcomplete.model.mlp import MLP
+from kpcomplete.objective.reconstruct import Reconstruct
+from kpcomplete.trainer import Trainer
+
+
+class Walkers:
+    """Three people who wander about; a fourth joint of one of them is never seen."""
+
+    def __init__(self, prefix):
+        self.prefix = prefix
+
+    def load(self):
+        generator = torch.Generator().manual_seed(0)
+        places = torch.randn(33, 2, generator=generator)
+        walks = torch.randn(3, 60, 33, 2, generator=generator).cumsum(dim=1) * 0.03
+        return PoseSet.from_clips(
+            list(100 * (places + walks)),
+            people=[f"{self.prefix}{i}" for i in range(3)],
+            views=["front"] * 3,
+            fps=30.0,
+        )
+
+
+def arguments(tmp_path, **changes):
+    torch.manual_seed(0)
+    settings = {
+        "objective": Reconstruct(
+            model=MLP(widths=[32, 8]), corruption=RandomJoints(ratio=0.3, seed=1)
+        ),
+        "data": {"one": Walkers("a"), "two": Walkers("b")},
+        "shares": {"one": 3.0, "two": 1.0},
+        "held_out": ["a1"],
+        "trainer": Trainer(steps=30, batch_size=8, report_every=15, progress=False),
+        "trials": {"random": RandomJoints(ratio=0.3)},
+        "length": 20,
+        "windows": 40,
+        "output": tmp_path / "model.safetensors",
+        "provenance": {"command": "a test"},
+    }
+    return settings | changes
+
+
+def test_a_run_leaves_a_model_that_completes_and_says_where_it_is_from(tmp_path):
+    record = training.run(**arguments(tmp_path))
+    found = checkpoint.load(tmp_path / "model.safetensors")
+    assert dict(found.metadata.provenance) == record
+    assert record["data"] == {"one": ["a0", "a2"], "two": ["b0", "b1", "b2"]}
+    assert record["held_out"] == ["a1"]
+    assert record["command"] == "a test"
+    assert record["steps"] == 30
+    assert record["history"][-1]["validation_error"] < record["history"][0]["validation_error"]
+    assert record["metrics"]["random"]["offline_coverage"] == pytest.approx(0.9, abs=0.05)
+    assert found.tensors["enter.0.weight"].dtype == torch.float16
+    assert found.tensors["support"].dtype == torch.float32
+    completer = AutoencoderCompleter(weights=tmp_path / "model.safetensors")
+    keypoints = torch.randn(1, 5, 33, 2)
+    keypoints[:, :, 7] = torch.nan
+    out = completer(PoseBatch.from_keypoints(keypoints))
+    assert out.observed.all()
+
+
+def test_a_quick_run_is_quick(tmp_path):
+    trainer = Trainer(steps=10**9, progress=False)
+    record = training.run(**arguments(tmp_path, quick=True, trainer=trainer))
+    assert record["steps"] == 10
+
+
+@pytest.mark.parametrize("held_out", [[], ["nobody"], ["a1", "nobody"]])
+def test_somebody_must_be_held_out(tmp_path, held_out):
+    with pytest.raises(SettingError, match=r"held_out must name some of a0, .*, b2, but names"):
+        training.run(**arguments(tmp_path, held_out=held_out))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_split_is_by_person():
+    sets = {"one": Walkers("a").load(), "two": Walkers("b").load()}
+    seen, unseen = training.split(sets, ["a0", "a2", "b1"])
+    assert {name: s.people for name, s in seen.items()} == {"one": ("a1",), "two": ("b0", "b2")}
+    assert {name: s.people for name, s in unseen.items()} == {"one": ("a0", "a2"), "two": ("b1",)}
+
+
+@pytest.fixture
+def config():
+    with initialize_config_module("kpcomplete.conf", version_base="1.3"):
+        yield lambda *overrides: compose("train", overrides=list(overrides))
+
+
+@pytest.mark.parametrize("model", ["temporal", "mlp", "linear"])
+def test_the_experiment_builds_what_is_learned(config, model):
+    cfg = config("experiment=completer", f"model={model}", "trainer.steps=7")
+    assert cfg.task._target_ == "kpcomplete.training.run"
+    objective = instantiate(cfg.task.objective, _convert_="all")
+    assert isinstance(objective, Reconstruct)
+    assert type(objective.network).__name__.lower() == model
+    assert instantiate(cfg.task.trainer, _convert_="all").steps == 7
+    trials = instantiate(cfg.task.trials, _convert_="all")
+    assert set(cfg.task.shares) == set(cfg.task.data) == {"sktdd", "ue_adl", "cmu"}
+    assert len(trials) >= 8
