@@ -18,17 +18,19 @@ from kpcomplete.skeleton import Skeleton
 class Netcdf:
     """Writes a poses dataset that ``movement`` opens (neuroinformatics-unit/movement).
 
-    ``position`` has the dimensions time, space, keypoints, individuals, in pixels, NaN where
+    ``position`` has the dimensions time, space, keypoint, individual, in pixels, NaN where
     missing; ``confidence`` the same without space; ``state`` is 0 missing, 1 completed, 2
     observed. Time is in seconds. Individuals are the seats.
 
     Args:
         skeleton: Name of the skeleton to write; None keeps the recording's.
         completed: Include what was filled in.
+        plural: Call the dimensions keypoints and individuals, as movement before 0.17 did.
     """
 
     skeleton: str | None = None
     completed: bool = True
+    plural: bool = False
 
     def __call__(self, recording: Recording, path: str | os.PathLike[str], /) -> tuple[Path, ...]:
         try:
@@ -40,13 +42,14 @@ class Netcdf:
             ) from error
         if self.skeleton is not None:
             recording = recording.to(Skeleton.load(self.skeleton))
+        joint, person = self._names()
         dataset = xarray.Dataset(
             data_vars=self._variables(recording),
             coords={
                 "time": recording.times,
                 "space": ["x", "y"],
-                "keypoints": list(recording.skeleton.joints),
-                "individuals": np.array(list(recording.raw), dtype=str),
+                joint: list(recording.skeleton.joints),
+                person: np.array(list(recording.raw), dtype=str),
             },
             attrs=_attributes(recording),
         )
@@ -54,6 +57,9 @@ class Netcdf:
             packed = {name: {"zlib": True} for name in dataset.data_vars}
             dataset.to_netcdf(target, engine="netcdf4", encoding=packed)
         return (Path(path),)
+
+    def _names(self) -> tuple[str, str]:
+        return ("keypoints", "individuals") if self.plural else ("keypoint", "individual")
 
     def _variables(self, recording: Recording) -> dict[str, Any]:
         people = list(recording.poses(completed=self.completed).values())
@@ -64,9 +70,9 @@ class Netcdf:
             position[..., i] = poses.keypoints.transpose(0, 2, 1)
             confidence[..., i] = np.where(poses.is_missing, np.nan, poses.confidence)
             state[..., i] = poses.visibility
-        flat = ("time", "keypoints", "individuals")
+        flat = ("time", *self._names())
         return {
-            "position": (("time", "space", "keypoints", "individuals"), position),
+            "position": (("time", "space", *self._names()), position),
             "confidence": (flat, confidence),
             "state": (flat, state),
         }

@@ -1,5 +1,6 @@
 """Write results to Parquet as they arrive."""
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -30,8 +31,9 @@ class _Table:
         self._count = 0
         names = [f.name for f in schema if pa.types.is_dictionary(f.type)]
         with self._safely():
+            self._file = pa.OSFile(os.fspath(self.draft.temporary), "wb")
             self._writer = pq.ParquetWriter(
-                self.draft.temporary,
+                self._file,
                 schema,
                 compression="zstd",
                 use_dictionary=[*names, "frame", "time_s"],
@@ -58,15 +60,14 @@ class _Table:
         with self._safely():
             self._writer.add_key_value_metadata({KEY: json.dumps(about, default=str)})
             self._writer.close()
+            self._file.close()
         self.draft.keep()
 
     def discard(self) -> None:
-        try:
-            self._writer.close()
-        except (OSError, pa.ArrowException):
-            pass  # the disk may be full; the file goes anyway
-        finally:
-            self.draft.discard()
+        self._held, self._writer.is_open = [], False  # else it writes a footer when it goes
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self._file.close()
+        self.draft.discard()
 
 
 @dataclass(kw_only=True)
