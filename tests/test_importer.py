@@ -280,3 +280,9 @@ def test_a_frame_rate_that_is_not_stated_is_logged(tmp_path, caplog):
     path = write(tmp_path / "a.csv", "frame,joint,x,y\n0,nose,1,2\n1,nose,1,2\n")
     assert Table()(path)[0].fps == 30
     assert "does not state a frame rate; taken for 30" in caplog.text
+
+
+@pytest.mark.parametrize("size", [[0, 5], [1e9, 5], [5], "big", [5, None]])
+def test_an_image_size_that_cannot_be_is_refused(tmp_path, size):
+    with pytest.raises(SourceError, match="image_size"):
+        SktDD(image_size=size)(files.sktdd(tmp_path / "a.csv"))

@@ -72,6 +72,8 @@ def sequences(
     if not found.frames:  # an empty car: somebody who is missing throughout
         empty = np.full((len(skeleton), 2), np.nan)
         found.add(min(found.seen), "person0", empty, np.zeros(len(skeleton)))
+    given = np.stack(found.keypoints)
+    _check_pixels(given, found)
     people = found.people if None not in found.people else associate(found)
     names = list(dict.fromkeys(people))
     first, last = min(found.seen), max(found.seen)
@@ -88,8 +90,6 @@ def sequences(
         )
     points = np.full((len(names), length, len(skeleton), 2), np.nan, dtype=np.float32)
     confidence = np.zeros(points.shape[:-1], dtype=np.float32)
-    given = np.stack(found.keypoints)
-    _check_pixels(given, found)
     points[person, frame] = given
     confidence[person, frame] = np.clip(np.stack(found.confidence), 0, 1)
     if fps is None:

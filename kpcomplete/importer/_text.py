@@ -172,6 +172,23 @@ def whole_numbers(values: Array, where: str) -> Array:
     return values.astype(np.int64)
 
 
+def image_size_of(value: Any, where: str) -> tuple[int, int] | None:
+    """Return width and height in pixels; None for None.
+
+    Raises:
+        SourceError: If it is something else.
+    """
+    if value is None:
+        return None
+    width, height = numbers(value, f"{where}, image_size", (2,))
+    if not (1 <= width <= MAX_PIXEL and 1 <= height <= MAX_PIXEL):
+        raise SourceError(
+            f"{where}: image_size must be width and height, 1..{MAX_PIXEL:g} pixels, but is "
+            f"{_short(value)}"
+        )
+    return int(width), int(height)
+
+
 def entry(document: Any, key: str, kind: type, where: str) -> Any:
     """Return ``document[key]``.
 

@@ -11,7 +11,7 @@ import numpy as np
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._names import skeleton_of
 from kpcomplete.importer._people import Found, every_time, sequences
-from kpcomplete.importer._text import MAX_FRAMES, entry, forget, numbers, read_json
+from kpcomplete.importer._text import MAX_FRAMES, entry, forget, image_size_of, numbers, read_json
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import Skeleton
 
@@ -62,11 +62,11 @@ class Coco:
         found = Found(where=str(path), seen=set(frames.values()))
         for number, row in enumerate(rows, start=1):
             _add(found, row, frames, skeleton, f"{where}, annotation {number}")
-        fps, size = self.fps, self.image_size
+        fps, size = self.fps, image_size_of(self.image_size, where)
         info = {} if results else document.get("info")
         if fps is None and isinstance(info, dict) and _positive(info.get("fps")):
             fps = float(info["fps"])
-        size = (size[0], size[1]) if size else _size(images, where)
+        size = size or _size(images, where)
         times = _times(images, frames, where)
         if fps is None and times is not None and len(times) > 1:
             fps = 1 / float(np.median(np.diff(times)))
@@ -128,11 +128,11 @@ def _size(images: list[Any], where: str) -> tuple[int, int] | None:
             raise SourceError(
                 f"{where}: images must all have one size, but have {sizes[0]} and {size}"
             )
-    return (int(sizes[0][0]), int(sizes[0][1])) if sizes else None
+    return (max(1, int(sizes[0][0])), max(1, int(sizes[0][1]))) if sizes else None
 
 
 def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and 1 <= value < 1e6
+    return isinstance(value, int | float) and 0 < value < 1e6
 
 
 def _add(found: Found, row: Any, frames: dict[int, int], own: Skeleton, where: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._names import skeleton_of
 from kpcomplete.importer._people import Found, sequences
-from kpcomplete.importer._text import column, first_line, read_csv, whole_numbers
+from kpcomplete.importer._text import column, first_line, image_size_of, read_csv, whole_numbers
 from kpcomplete.pose import Array, PoseSequence
 
 
@@ -65,7 +65,7 @@ class DeepLabCut:
             found.people += [owner] * len(rows)
             found.keypoints += list(values[..., :2])
             found.confidence += list(values[..., 2])
-        size = None if self.image_size is None else (self.image_size[0], self.image_size[1])
+        size = image_size_of(self.image_size, where)
         return sequences(found, skeleton, fps=self.fps, image_size=size)
 
 

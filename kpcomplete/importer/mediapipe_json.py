@@ -10,7 +10,7 @@ import numpy as np
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._names import skeleton_of
 from kpcomplete.importer._people import Found, sequences
-from kpcomplete.importer._text import entry, forget, numbers, read_json
+from kpcomplete.importer._text import entry, forget, image_size_of, numbers, read_json
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import Skeleton
 
@@ -72,10 +72,7 @@ class MediaPipeJson:
         skeleton = Skeleton.load("blazepose33")
         if names:
             skeleton = skeleton_of(names, self.joints, where)
-        size = self.image_size or about.get("image_size")
-        if size is not None:
-            width, height = numbers(size, f"{where}, image_size", (2,))
-            size = (int(width), int(height))
+        size = image_size_of(self.image_size or about.get("image_size"), where)
         self._scale(found, size, where)
         fps = self.fps or (about.get("fps") if _positive(about.get("fps")) else None)
         return sequences(found, skeleton, fps=fps, image_size=size)

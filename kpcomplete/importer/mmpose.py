@@ -10,7 +10,7 @@ import numpy as np
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._names import skeleton_of
 from kpcomplete.importer._people import Found, sequences
-from kpcomplete.importer._text import MAX_FRAMES, entry, forget, numbers, read_json
+from kpcomplete.importer._text import MAX_FRAMES, entry, forget, image_size_of, numbers, read_json
 from kpcomplete.pose import PoseSequence
 from kpcomplete.skeleton import Skeleton
 
@@ -69,7 +69,7 @@ class MMPose:
                 )
                 skeleton = skeleton or self._skeleton(meta, len(points), where)
                 _add(found, frame, person, points, skeleton, place)
-        size = None if self.image_size is None else (self.image_size[0], self.image_size[1])
+        size = image_size_of(self.image_size, where)
         skeleton = skeleton or Skeleton.load("coco17")
         return sequences(found, skeleton, fps=self.fps, image_size=size)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._people import Found, sequences
-from kpcomplete.importer._text import MAX_FRAMES, entry, forget, numbers, read_json
+from kpcomplete.importer._text import MAX_FRAMES, entry, forget, image_size_of, numbers, read_json
 from kpcomplete.pose import PoseSequence
 from kpcomplete.skeleton import Skeleton
 
@@ -59,7 +59,7 @@ class OpenPose:
                 _add(found, number, _name(person), flat, where, lengths)
         forget()
         skeleton = Skeleton.load(_SKELETONS[lengths.pop()] if lengths else "body25")
-        size = None if self.image_size is None else (self.image_size[0], self.image_size[1])
+        size = image_size_of(self.image_size, str(path))
         return sequences(found, skeleton, fps=self.fps, image_size=size)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._people import Found, sequences
-from kpcomplete.importer._text import column, first_line, read_csv, whole_numbers
+from kpcomplete.importer._text import column, first_line, image_size_of, read_csv, whole_numbers
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import Skeleton
 
@@ -72,5 +72,5 @@ class SktDD:
             confidence=list(np.ones((len(first), _JOINTS))),
             seen=set(frames.tolist()),
         )
-        size = None if self.image_size is None else (self.image_size[0], self.image_size[1])
+        size = image_size_of(self.image_size, str(path))
         return sequences(found, Skeleton.load("body25"), fps=self.fps, image_size=size)

@@ -9,7 +9,7 @@ import numpy as np
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._names import skeleton_of
 from kpcomplete.importer._people import Found, every_time, sequences
-from kpcomplete.importer._text import column, first_line, read_csv, whole_numbers
+from kpcomplete.importer._text import column, first_line, image_size_of, read_csv, whole_numbers
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
@@ -62,7 +62,7 @@ class Table:
         if fps is None and times is not None and len(times) > 1:
             fps = 1 / float(np.median(np.diff(times)))
         found, joint_names = self._found(columns, frames, path)
-        size = None if self.image_size is None else (self.image_size[0], self.image_size[1])
+        size = image_size_of(self.image_size, where)
         skeleton = skeleton_of(joint_names or Skeleton.load(CANONICAL).joints, self.joints, where)
         return sequences(found, skeleton, fps=fps, image_size=size, times=times)
 

@@ -75,7 +75,7 @@ class Decoder:
 
     def _decode(self, container: Any, stream: Any, lost: list[float]) -> Iterator[Any]:
         try:
-            for packet in container.demux(stream):
+            for packet in packets(container, stream):
                 at = None if packet.pts is None else float(packet.pts * packet.time_base)
                 self.discarded += bool(packet.is_discard)
                 self._end = max(self._end, float((packet.duration or 0) * stream.time_base))
@@ -131,17 +131,32 @@ class Decoder:
         return "; ".join(found) or None
 
 
+def packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield the packets of a stream, and pass over those of streams that appear on the way."""
+    while True:
+        try:
+            yield from container.demux(stream)
+        except IndexError:  # how PyAV stumbles over a stream that was not there at the start
+            continue
+        return
+
+
 def frame_rate(container: Any, stream: Any) -> float:
-    """Return the average frames per second, from the container or else from its first packets."""
+    """Return the average frames per second, from the container or else from its first packets.
+
+    May read packets, so the container cannot be decoded afterwards.
+    """
     stated = float(stream.average_rate or stream.guessed_rate or 0)
     if container.format.name == "gif" and stream.frames > 1 and stream.duration:
         # for a GIF, FFmpeg states the rate of the first pictures
         stated = float(stream.frames / (stream.duration * stream.time_base))
     if _RATES[0] < stated <= _RATES[1]:
         return stated
-    packets = islice(container.demux(stream), 200)
-    times = sorted({float(p.pts * p.time_base) for p in packets if p.pts is not None})
-    container.seek(0)
+    try:
+        first = [p for p in islice(packets(container, stream), 200) if p.pts is not None]
+        times = sorted({float(p.pts * p.time_base) for p in first})
+    except (av.FFmpegError, OSError):
+        times = []
     if len(times) > 1:
         return (len(times) - 1) / (times[-1] - times[0])
     _log.warning("%s: no frame rate can be told from one frame; taken for 25", container.name)

@@ -55,7 +55,7 @@ class Images:
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        self.problem, broken = None, []
+        broken = []
         for index, file in enumerate(self.files):
             image = None
             try:

@@ -46,13 +46,13 @@ class Video:
             stream = _video_stream(container, self.path)
             fps = frame_rate(container, stream)
             self._promised = Promise.of(container, stream, fps)
-            self._size = self._first_size(container, stream)
+        with self._open() as container:  # anew: a damaged file cannot be wound back
+            self._size = self._first_size(container, _video_stream(container, self.path))
         self.info = StreamInfo(
             name=str(path), fps=fps, image_size=self._size, length=self._promised.length
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        self.problem = None
         decoder = Decoder(self.info.fps)
         with self._open() as container:
             stream = _video_stream(container, self.path)
