@@ -50,6 +50,7 @@ class Painter:
         self._size = size
         self._unit = max(min(size) / 720, 0.4)  # 1 at 720p
         self._line = max(1, round(2.4 * self._unit))
+        self._edge = 2 * max(1, round(0.6 * self._unit))  # dark around light
         self._bones = skeleton.bone_indices
         sides = [_side(joint) for joint in skeleton.joints]
         self._sides = np.array(sides)
@@ -103,8 +104,8 @@ class Painter:
         state = drawn.state[self._bones].min(axis=1)
         segments = drawn.points[self._bones]  # [bones, 2, 2]
         seen, filled = state == Visibility.OBSERVED, state == Visibility.COMPLETED
-        _lines(canvas, segments[seen], DARK, self._line + 2)
-        dash = 7 * self._unit
+        _lines(canvas, segments[seen], DARK, self._line + self._edge)
+        dash = max(7, 9 * self._unit)
         for side, colour in _COLOURS.items():
             mine = self._bone_sides == side
             _lines(canvas, segments[seen & mine], colour, self._line)
@@ -114,12 +115,12 @@ class Painter:
     def _joints_of(self, canvas: Array, drawn: Drawn) -> None:
         seen = drawn.state == Visibility.OBSERVED
         filled = drawn.state == Visibility.COMPLETED
-        size = max(3, round(8 * self._unit))
+        size = max(5, round(8 * self._unit))
         if drawn.raw is not None:
             raw = drawn.raw[filled & np.isfinite(drawn.raw).all(axis=-1)]
             _lines(canvas, _crosses(raw, 4 * self._unit), RAW, 1)
-        _dots(canvas, drawn.points[seen], DARK, size + 2)
-        rings = drawn.points[filled, None] + _CIRCLE[::2] * (0.7 * size)
+        _dots(canvas, drawn.points[seen], DARK, size + self._edge)
+        rings = drawn.points[filled, None] + _CIRCLE[::2] * (0.8 * size + 1)
         _lines(canvas, rings, DARK, self._line + 1, closed=True)
         for side, colour in _COLOURS.items():
             mine = self._sides == side
@@ -158,25 +159,22 @@ class Painter:
 
     def _make_legend(self) -> Array | None:
         """Return the strip in the lower left, or None where the canvas is too small for it."""
-        unit = self._unit
-        width, height = round(470 * unit), round(30 * unit)
+        size, font = max(0.35, 0.5 * self._unit), cv2.FONT_HERSHEY_SIMPLEX
+        words = ("seen", "completed, 90 % within", "left", "right")
+        widths = [cv2.getTextSize(word, font, size, 1)[0][0] for word in words]
+        height, dot = round(60 * size), max(5, round(8 * self._unit))
+        spots = np.full((4, 2), height / 2, dtype=np.float32)
+        spots[:, 0] = np.cumsum([0, *widths[:3]]) + height * (0.5 + 1.1 * np.arange(4))
+        width = int(spots[-1, 0] + widths[-1] + height)
         if width > self._size[0] or height > self._size[1] / 4:
             return None
         strip = np.full((height, width, 3), 30, dtype=np.uint8)
-        middle, size = height / 2, max(3, round(8 * unit))
-        spots = np.array([[12, 0], [110, 0], [330, 0], [395, 0]], dtype=np.float32) * unit
-        spots[:, 1] = middle
-        rings = spots[1:2, None] + _CIRCLE * ELLIPSE * 4 * unit
-        _lines(strip, rings, RAW, 1, closed=True)
-        _dots(strip, spots[:1], MIDDLE, size)
-        rings = spots[1:2, None] + _CIRCLE[::2] * (0.7 * size)
-        _lines(strip, rings, MIDDLE, max(1, self._line - 1), closed=True)
-        _dots(strip, spots[2:3], LEFT, size)
-        _dots(strip, spots[3:4], RIGHT, size)
-        words = ("seen", "completed, 90 % within", "left", "right")
-        for spot, word in zip(spots, words, strict=True):
-            shift = 12 if word != words[1] else 16
-            self._text(strip, word, (spot[0] + shift * unit, middle + 5 * unit), 0.5, MIDDLE)
+        ring = spots[1:2, None] + _CIRCLE[::2] * (0.8 * dot + 1)
+        _lines(strip, ring, MIDDLE, max(1, self._line - 1), closed=True)
+        for i, colour in ((0, MIDDLE), (2, LEFT), (3, RIGHT)):
+            _dots(strip, spots[i : i + 1], colour, dot)
+        for (x, y), word in zip(spots, words, strict=True):
+            self._text(strip, word, (x + 0.45 * height, y + 10 * size), 0.5, MIDDLE)
         return strip
 
     def _paste_legend(self, canvas: Array) -> None:

@@ -80,7 +80,7 @@ def _annotations(people: Mapping[str, PoseSequence]) -> Iterator[dict[str, Any]]
         state = poses.visibility
         present = np.flatnonzero((state > 0).any(axis=1))
         points = np.concatenate([poses.keypoints, state[..., None]], axis=-1).astype(np.float64)
-        points = np.nan_to_num(np.round(points, 3)).reshape(len(poses), -1)
+        points = np.nan_to_num(np.round(points, 3)).reshape(len(poses), 3 * len(poses.skeleton))
         low, high = (f(poses.keypoints[present], axis=1) for f in (np.nanmin, np.nanmax))
         boxes = np.round(np.concatenate([low, high - low], axis=-1).astype(np.float64), 3)
         confidence = np.round(poses.confidence.astype(np.float64), 4)

@@ -57,5 +57,5 @@ def _flat(poses: PoseSequence) -> Array:
     xyc = np.concatenate([poses.keypoints, poses.confidence[..., None]], axis=-1)
     # a joint at hand never reads as a missing one, however unsure
     xyc[..., 2] = np.where(poses.is_missing, 0, np.maximum(xyc[..., 2], 1e-3))
-    flat: Array = np.round(np.nan_to_num(xyc).astype(np.float64), 4).reshape(len(poses), -1)
-    return flat
+    rounded: Array = np.round(np.nan_to_num(xyc).astype(np.float64), 4)
+    return rounded.reshape(len(poses), 3 * len(poses.skeleton))

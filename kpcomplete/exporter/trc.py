@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +47,14 @@ class Trc:
             )
         seats = list(recording.raw) if self.seat is None else [self.seat]
         paths = _paths(Path(path), seats)
-        for seat, file in paths.items():
-            points, unit = self._points(recording, seat)
-            with whole(file) as target, target.open("w", encoding="utf-8") as stream:
-                stream.write(_header(recording, file.name, unit))
-                for i, line in enumerate(_lines(points)):
-                    stream.write(f"{i + 1}\t{recording.times[i]:.6f}\t{line}\n")
+        with ExitStack() as stack:  # all files, or none
+            for seat, file in paths.items():
+                points, unit = self._points(recording, seat)
+                target = stack.enter_context(whole(file))
+                with target.open("w", encoding="utf-8") as stream:
+                    stream.write(_header(recording, file.name, unit))
+                    for i, line in enumerate(_lines(points)):
+                        stream.write(f"{i + 1}\t{recording.times[i]:.6f}\t{line}\n")
         return tuple(paths.values())
 
     def _points(self, recording: Recording, seat: str | None) -> tuple[Array, str]:
@@ -90,5 +93,5 @@ def _header(recording: Recording, name: str, unit: str) -> str:
 def _lines(points: Array) -> Iterator[str]:
     """Yield the numbers of each frame, blank for NaN."""
     form = "\t".join(["%.6f"] * (points.shape[1] * 3))
-    for row in points.reshape(len(points), -1).tolist():
+    for row in points.reshape(len(points), 3 * points.shape[1]).tolist():
         yield (form % tuple(row)).replace("nan", "")
