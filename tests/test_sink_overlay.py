@@ -144,9 +144,9 @@ def test_write_raises_what_went_wrong_in_the_thread(tmp_path):
     source = made.Images(length=99, fail_at=0, error=SourceError("gone"))
     result = next(made.results({"driver": made.driver(50)}, hop=50))
     sink = Overlay(path=tmp_path / "a.mp4", source=source, queue_frames=1)
-    with pytest.raises(SourceError, match="gone"), sink:  # noqa: PT012  and when it closes, again
-        with pytest.raises(SourceError, match="gone"):
-            sink.write(result)
+    again = pytest.raises(SourceError, match="gone")  # when it closes
+    with again, sink, pytest.raises(SourceError, match="gone"):
+        sink.write(result)
     assert os.listdir(tmp_path) == []
 
 
