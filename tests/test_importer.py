@@ -240,14 +240,15 @@ def test_deeplabcut_of_one_animal(tmp_path):
 
 def test_table_times_and_what_was_filled_in(tmp_path):
     text = (
-        "frame,time_s,seat,joint,state,x,y\n"
+        '"frame","time_s","seat","joint","state","x","y"\n'
         "4,0.4,driver,nose,observed,1,2\n4,0.4,driver,left_ear,completed,3,4\n"
         "2,0.1,driver,nose,missing,,\n7,0.7,,,missing,,\n"
     )
     (driver,) = Table()(write(tmp_path / "a.csv", text))
     np.testing.assert_allclose(driver.times, [0.1, 0.25, 0.4, 0.5, 0.6, 0.7])
-    assert driver.fps == pytest.approx(10)
+    assert driver.fps == pytest.approx(5 / 0.6, abs=1e-3)
     assert driver.person == "driver"
+    assert Table().sniff(tmp_path / "a.csv")
     assert np.argwhere(driver.is_observed).tolist() == [[2, driver.skeleton.index("nose")]]
 
 

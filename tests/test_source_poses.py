@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.errors import SettingError, SkeletonError, SourceError
 from kpcomplete.frame import Frame
 from kpcomplete.importer.table import Table
+from kpcomplete.pose import Visibility
+from kpcomplete.result import Person, Result
+from kpcomplete.sink.archive import Archive
 from kpcomplete.skeleton import Skeleton
 from kpcomplete.source.corrupted import Corrupted, gather
 from kpcomplete.source.poses import Poses
@@ -143,3 +147,42 @@ def test_an_empty_recording_stays_empty():
     assert list(Corrupted(source=Synthetic(length=0), corruption=corruption)) == []
     frames = list(Corrupted(source=Synthetic(length=3, seats=()), corruption=corruption))
     assert [dict(f.people) for f in frames] == [{}, {}, {}]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """An archive of two people with joints that were seen and joints that were filled in."""
+    truth = Synthetic(length=8, seats=("a", "b"), fps=20)
+    hidden = Corrupted(source=truth, corruption=RandomJoints(ratio=0.4))
+    frames = tuple(hidden)
+    whole = [Frame(index=f.index, time=f.time, people=f.truth) for f in frames]
+    people = {}
+    for name in ("a", "b"):
+        seen = gather(list(frames), name, truth.info)
+        full = gather(whole, name, truth.info)
+        filled = np.where(seen.is_observed, Visibility.OBSERVED, Visibility.COMPLETED)
+        completed = replace(full, visibility=filled.astype(np.uint8))
+        people[name] = Person(observed=seen, completed=completed)
+    path = tmp_path / "drive.parquet"
+    with Archive(path=path, source=truth) as sink:
+        sink.write(Result(frames=frames, people=people))
+    return path, people
+
+
+def test_of_an_archive_only_what_was_observed_counts(archive):
+    path, people = archive
+    source = Poses(path)
+    assert (source.info.fps, source.info.image_size, source.info.length) == (20, (640, 480), 8)
+    frames = list(source)
+    assert frames[3].time == pytest.approx(0.15)
+    for name, person in people.items():
+        np.testing.assert_array_equal(stack(frames, name), person.observed.keypoints)
+    assert [f.time for f in Poses(path, fps=10)][3] == pytest.approx(0.3)
+
+
+def test_an_archive_of_an_empty_car_has_frames_without_people(tmp_path):
+    empty = Synthetic(length=4, seats=())
+    with Archive(path=tmp_path / "a.parquet", source=empty) as sink:
+        sink.write(Result(frames=tuple(empty), people={}))
+    frames = list(Poses(tmp_path / "a.parquet"))
+    assert [(f.index, dict(f.people)) for f in frames] == [(i, {}) for i in range(4)]

@@ -8,6 +8,7 @@ from video_files import FPS, write
 
 from kpcomplete.errors import SourceError
 from kpcomplete.source import Source
+from kpcomplete.source._decode import packets
 from kpcomplete.source.video import Video
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -131,6 +132,45 @@ def test_a_corrupt_frame_is_a_frame_without_image_and_decoding_goes_on(tmp_path)
 
 def test_a_name_with_a_colon_is_a_name(tmp_path):
     assert len(list(Video(write(tmp_path / "con:cat|it's é.mp4", length=2)))) == 2
+
+
+def test_a_stream_that_appears_late_is_passed_over():
+    class Container:
+        """Stumbles once, as PyAV does, then goes on where it was."""
+
+        def __init__(self):
+            self.left = iter([1, 2, None, 3])
+
+        def demux(self, stream):
+            for packet in self.left:
+                if packet is None:
+                    raise IndexError("list index out of range")
+                yield packet
+
+    assert list(packets(Container(), None)) == [1, 2, 3]
+
+
+def test_a_rate_that_cannot_be_is_measured(tmp_path):
+    path = write(tmp_path / "a.avi", "mjpeg", pix_fmt="yuvj420p", length=5)
+    data = bytearray(path.read_bytes())
+    place = data.find(b"vids") + 20  # scale and rate of the stream's header
+    data[place : place + 8] = struct.pack("<II", 1, 5000)
+    path.write_bytes(data)
+    source = Video(path)
+    assert source.info.fps == pytest.approx(5000)
+    assert len(list(source)) == 5
+
+
+@pytest.mark.parametrize("claim", [b"00:00:inf", b"so long"])
+def test_a_length_that_cannot_be_is_ignored(tmp_path, claim):
+    path = write(tmp_path / "a.mkv", length=5)
+    data = path.read_bytes()
+    place = data.find(b"00:00:00.200000000")
+    assert place > 0
+    path.write_bytes(data[:place] + claim.ljust(18) + data[place + 18 :])
+    source = Video(path)
+    assert len(list(source)) == 5
+    assert source.problem is None
 
 
 def broken(folder, kind):

@@ -60,7 +60,7 @@ def sequences(
     Args:
         found: What the file holds.
         skeleton: Of the file.
-        fps: Frames per second; None for 30, which is logged.
+        fps: Frames per second; None for the average of ``times``, else 30, which is logged.
         image_size: Width, height in pixels; None for the smallest image that holds all joints.
         times: Seconds of every frame from the first to the last; None for ``frame / fps``.
 
@@ -92,6 +92,8 @@ def sequences(
     confidence = np.zeros(points.shape[:-1], dtype=np.float32)
     points[person, frame] = given
     confidence[person, frame] = np.clip(np.stack(found.confidence), 0, 1)
+    if fps is None and times is not None and len(times) > 1:
+        fps = round((len(times) - 1) / float(times[-1] - times[0]), 3)
     if fps is None:
         _log.warning("%s does not state a frame rate; taken for %g", found.where, DEFAULT_FPS)
         fps = DEFAULT_FPS

@@ -1,5 +1,6 @@
 """Files of other tools to plain values, checked."""
 
+import contextlib
 import csv
 import json
 from functools import lru_cache
@@ -46,8 +47,10 @@ def first_line(path: Path) -> list[str]:
             line = file.readline(1 << 16)
     except OSError:
         return []
-    text = line.decode("utf-8-sig", errors="replace")
-    return [name.strip().lower() for name in text.split(",")]
+    text = line.decode("utf-8-sig", errors="replace").strip().replace("\0", "")
+    with contextlib.suppress(csv.Error):
+        return [name.strip().lower() for name in next(csv.reader([text]), [])]
+    return []
 
 
 def read_json(path: Path) -> Any:

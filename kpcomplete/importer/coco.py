@@ -68,8 +68,6 @@ class Coco:
             fps = float(info["fps"])
         size = size or _size(images, where)
         times = _times(images, frames, where)
-        if fps is None and times is not None and len(times) > 1:
-            fps = 1 / float(np.median(np.diff(times)))
         return sequences(found, skeleton, fps=fps, image_size=size, times=times)
 
     def _skeleton(self, document: Any, where: str) -> Skeleton:

@@ -58,13 +58,10 @@ class Table:
         where = repr(str(path))
         frames = whole_numbers(_column(columns, "frame", where), f"{where}, column frame")
         times = self._times(columns, frames, where)
-        fps = self.fps
-        if fps is None and times is not None and len(times) > 1:
-            fps = 1 / float(np.median(np.diff(times)))
         found, joint_names = self._found(columns, frames, path)
         size = image_size_of(self.image_size, where)
         skeleton = skeleton_of(joint_names or Skeleton.load(CANONICAL).joints, self.joints, where)
-        return sequences(found, skeleton, fps=fps, image_size=size, times=times)
+        return sequences(found, skeleton, fps=self.fps, image_size=size, times=times)
 
     def _found(
         self, columns: Mapping[str, tuple[str, ...]], frames: Array, path: Path

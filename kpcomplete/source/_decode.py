@@ -167,9 +167,10 @@ def _seconds(text: str) -> float | None:
     """Return the seconds of ``00:00:02.400000000``, None if it is none."""
     try:
         hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        length = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except ValueError:
         return None
+    return length if math.isfinite(length) and length > 0 else None
 
 
 def error_text(error: BaseException) -> str:
