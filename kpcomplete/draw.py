@@ -133,7 +133,8 @@ class Painter:
             return
         head = known & self._head
         points = drawn.points[head if head.any() else known]
-        top = points[:, 1].min() - (30 if head.any() else 14) * self._unit
+        above = 0.9 * np.ptp(points, axis=0).max() if head.any() else 0  # the rest of the head
+        top = points[:, 1].min() - max(above, 14 * self._unit)
         place = (float(points[:, 0].mean()), float(top))
         self._text(canvas, name, place, 0.65, MIDDLE, centred=True)
 
