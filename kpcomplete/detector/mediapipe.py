@@ -37,7 +37,8 @@ class MediaPipe:
         model: Path of another ``.task`` file; None for BlazePose *full* of MediaPipe's wheel.
         num_people: Most people found at once.
         min_detection_confidence: Of the person detector, 0..1.
-        min_presence_confidence: Of the landmark network that a person is there at all, 0..1.
+        min_presence_confidence: Of the landmark network that a person is there at all, 0..1. Lower
+            than MediaPipe's 0.5, which loses people behind their hands; second looks make up.
         min_tracking_confidence: Below it the person detector is asked again, 0..1.
         min_visibility: A joint less visible than this is missing, 0..1.
 
@@ -49,8 +50,8 @@ class MediaPipe:
     model: str | None = None
     num_people: int = 2
     min_detection_confidence: float = 0.5
-    min_presence_confidence: float = 0.5
-    min_tracking_confidence: float = 0.5
+    min_presence_confidence: float = 0.3
+    min_tracking_confidence: float = 0.3
     min_visibility: float = 0.5
     _task: bytes = field(init=False, repr=False)
 

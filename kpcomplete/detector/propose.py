@@ -21,6 +21,7 @@ from kpcomplete.detector.zones import Zone
 from kpcomplete.frame import Detection
 
 SCALES = (1.0, 0.6, 0.4, 0.28)  # sides of the crops, as shares of the image's longer side
+SMALLEST_CROP = 48  # pixels; smaller ones show nobody whose joints could be told apart
 SAMPLES = 4  # frames that are searched
 SMALLEST = 0.3  # of the largest person's size; smaller ones are passers-by behind the windows
 WHOLE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -35,20 +36,22 @@ def views(shape: Sequence[int], scales: Sequence[float] = SCALES) -> list[Box]:
         scales: Sides of the crops, as shares of the image's longer side.
 
     Example:
-        >>> views((100, 200), (1.0, 0.5))
+        >>> views((100, 200), (1.0, 0.5, 0.2))
         [(0, 0, 200, 100), (0, 0, 100, 100), (50, 0, 150, 100), (100, 0, 200, 100)]
     """
     boxes: dict[Box, None] = {}
     for scale in scales:
-        side = max(scale * max(shape[:2]), 1)
+        side = scale * max(shape[:2])
+        if boxes and side < SMALLEST_CROP:
+            break
         height, width = (min(side, extent) for extent in shape[:2])
         tops, lefts = (
             np.linspace(0, extent - part, 1 + int(np.ceil((extent - part) / (part / 2) - 1e-9)))
             for extent, part in ((shape[0], height), (shape[1], width))
         )
         for top, left in itertools.product(tops, lefts):
-            corner = int(left), int(top)
-            boxes[(*corner, int(left + np.ceil(width)), int(top + np.ceil(height)))] = None
+            right, bottom = int(np.ceil(left + width)), int(np.ceil(top + height))
+            boxes[int(left), int(top), min(right, shape[1]), min(bottom, shape[0])] = None
     return list(boxes)
 
 

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kpcomplete.detector.propose import WHOLE, Cluster, Scout, zones_of
 from kpcomplete.detector.tracker import Array, distance, reported
-from kpcomplete.detector.watch import Watch
+from kpcomplete.detector.watch import LEANING, Watch
 from kpcomplete.detector.zones import Zone
 from kpcomplete.frame import Detection
 
 TWICE = 0.25  # closer than this, the people of two seats are one
-OWNER = 0.3  # depth that a seat is granted in a dispute over the person whom it had before
+OWNER = 2 * LEANING  # depth granted to the seat that had the person before: leaning is not moving
 
 
 class Room:

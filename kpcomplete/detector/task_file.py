@@ -1,8 +1,10 @@
 """The model bundle that MediaPipe's pose landmarker wants."""
 
+import gc
 import io
 import logging
 import os
+import warnings
 import zipfile
 from contextlib import suppress
 from functools import cache
@@ -118,6 +120,12 @@ def _bundled() -> bytes:
 def _with_metadata(network: bytes, mean: float, deviation: float) -> bytes:
     from mediapipe.tasks.python.metadata.metadata_writers.metadata_writer import MetadataWriter
 
-    writer = MetadataWriter(bytearray(network))
-    writer.add_image_input([mean], [deviation])
-    return bytes(writer.populate()[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves files of its own open
+        writer = MetadataWriter(bytearray(network))
+        writer.add_image_input([mean], [deviation])
+        described = bytes(writer.populate()[0])
+        writer._temp_folder.cleanup()  # for the same reason; the writer is in a reference cycle
+        del writer
+        gc.collect()
+    return described

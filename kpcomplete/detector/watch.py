@@ -13,6 +13,8 @@ from kpcomplete.frame import Detection
 MARGIN = 0.25  # of the zone's extent, shown to the tracker on every side: arms reach beyond
 LEANING = 0.3  # depth outside the zone at which somebody who sits there still belongs there
 FRESH = 1.0  # s for which a seat that was just left is looked at in every frame
+DOUBT = 1.0  # s for which an occupied seat survives second looks that find nobody
+ASK_AGAIN = 0.25  # s between such looks
 SETTLING = 2  # more looks at the picture in which somebody new is found
 GREY = 127
 
@@ -24,7 +26,8 @@ class Watch:
     Whoever's anchor (between head and shoulders) lies outside the zone does not belong there; if
     the tracker holds on to such a neighbour, it is made to start again on the zone alone, with
     all else painted over. Somebody new is believed only after a second look at another crop, and
-    looked at twice again every ``recheck`` seconds, so that a headrest does not stay a person.
+    looked at twice again every ``recheck`` seconds, so that a headrest does not stay a person;
+    one who sits there is given up after a second in which no second look agrees.
 
     Args:
         zone: Of the seat.
@@ -47,6 +50,7 @@ class Watch:
     _looked: float = field(default=-np.inf, init=False)
     _seen: float = field(default=-np.inf, init=False)
     _checked: float = field(default=-np.inf, init=False)
+    _asked: float = field(default=-np.inf, init=False)
 
     def look(self, image: Array, time: float) -> Detection | None:
         """Return who sits there, all joints given, in pixels of the image; or None."""
@@ -54,10 +58,9 @@ class Watch:
             return None
         self._looked = time
         person = self._follow(image, time)
-        if person is not None and (not self.occupied or time - self._checked >= self.recheck):
-            person = self._check(image, time, person)
-        if person is None:
-            self.release()
+        if person is None or not self._believed(image, time, person):
+            if person is not None or self.occupied:
+                self.release()
             return None
         if not self.occupied:
             person = self._settled(image, time, person)
@@ -66,8 +69,7 @@ class Watch:
 
     def release(self) -> None:
         """Forget who sat there; the next look starts afresh."""
-        if self.occupied:
-            self.tracker.reset()
+        self.tracker.reset()
         self.occupied = False
 
     def depth(self, person: Detection, shape: Sequence[int]) -> float:
@@ -100,20 +102,20 @@ class Watch:
                 self.tracker.reset()
         return person
 
-    def _check(self, image: Array, time: float, person: Detection) -> Detection | None:
-        """Return the person if a second look agrees; one who sat there gets a second chance."""
-        for chance in range(1 + self.occupied):
-            if chance:
-                self.tracker.reset()
-                again = self._follow(image, time)
-                if again is None:
-                    return None
-                person = again
-            if self.second_look(image, person):
-                self._checked = time
-                return person
-        self.tracker.reset()
-        return None
+    def _believed(self, image: Array, time: float, person: Detection) -> bool:
+        """Return whether a second look agrees, or has agreed so lately that it still counts.
+
+        Hands before the face make second looks fail, while the tracker holds on.
+        """
+        if not self.occupied:
+            self._checked = -np.inf
+        age = time - self._checked
+        if age < self.recheck or (age < self.recheck + DOUBT and time - self._asked < ASK_AGAIN):
+            return True
+        self._asked = time
+        if self.second_look(image, person):
+            self._checked = time
+        return time - self._checked < self.recheck + DOUBT
 
     def _settled(self, image: Array, time: float, person: Detection) -> Detection:
         """Return somebody new as seen after some more looks at the same picture.
