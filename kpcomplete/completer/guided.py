@@ -1,4 +1,4 @@
-"""What time says about a joint, corrected by what the other joints have done since."""
+"""What time says about a joint, drawn towards where this person usually has it."""
 
 from dataclasses import dataclass
 
@@ -7,29 +7,26 @@ from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.completer.fitted import Weights
-from kpcomplete.completer.gaps import Gaps, at, finish, unchanged
+from kpcomplete.completer.gaps import Gaps, finish, unchanged
 from kpcomplete.completer.gaussian import Gaussian, conditional, place
 from kpcomplete.completer.hold import Hold
-from kpcomplete.completer.interpolate import Interpolate, blend, linear
+from kpcomplete.completer.interpolate import Interpolate
 from kpcomplete.completer.mixture import Mixture
 from kpcomplete.errors import SettingError
-
-_ROOM = 2**25  # numbers in the largest intermediate tensor
 
 
 @dataclass(kw_only=True, eq=False)
 class Guided:
-    """Holds (causal) or interpolates a joint, moved along with the joints that are still seen.
+    """Holds (causal) or interpolates a joint, and draws it towards "Gaussian + residual".
 
-    A `Gaussian` is asked where the joint is, now and at its last sight, by the joints seen now;
-    what it errs by there is the person's own way to sit, and stays. Part of the way that its
-    answer has moved is added to the joint. This is the last sight decaying into "Gaussian +
-    residual", or ``1 - share`` of a straight line and ``share`` of "Gaussian + residual". Joints
-    that the window never shows come from the Gaussian alone.
+    A `Gaussian` says where a joint is by the joints that are seen. What it errs by on average in
+    the frames that show the joint, the residual, is this person's way to sit; both together are
+    its own mean place, moved along with the seen joints. A held joint decays into that; of an
+    interpolated one a share is taken. Joints that the window never shows come from the Gaussian.
 
     Args:
         causal: Look at earlier frames only.
-        share: Of the Gaussian, 0..1; if causal, long after the last sight.
+        share: Of "Gaussian + residual", 0..1; if causal, long after the last sight.
         seconds: Time in which the share grows to 63 % of that, if causal.
         gaussian: Fitted numbers of `Gaussian`.
         motion: Fitted numbers of `Hold` and `Interpolate`.
@@ -58,65 +55,44 @@ class Guided:
         if not batch.observed.numel():
             return unchanged(batch)
         mixture = self._mixture.to(batch.keypoints)
-        gaps = Gaps.of(batch)
         base = self._base(batch)
         alone = conditional(batch, mixture)
         assert base.covariance is not None
         assert alone.covariance is not None
-        moved = base.keypoints + self._shift(batch, mixture, gaps)
+        drawn = base.keypoints + self._share(batch) * (self._own(batch, mixture) - base.keypoints)
         return finish(
             batch,
-            torch.where(base.observed[..., None], moved, alone.keypoints),
+            torch.where(base.observed[..., None], drawn, alone.keypoints),
             torch.where(base.observed[..., None, None], base.covariance, alone.covariance),
             base.observed | alone.observed,
         )
 
-    def _shift(self, batch: PoseBatch, mixture: Mixture, gaps: Gaps) -> Tensor:
-        """Return by how much to move each missing joint, ``[B, T, J, 2]``."""
-        seen = batch.observed[..., mixture.joints]
-        # only what this window has shown before can have moved since
+    def _share(self, batch: PoseBatch) -> Tensor:
+        """Return the share of "Gaussian + residual", ``[B, T, J, 1]``."""
+        since = Gaps.of(batch).since.nan_to_num(posinf=0.0)
+        grown = -torch.expm1(-since / self.seconds) if self.causal else torch.ones_like(since)
+        return self.share * grown[..., None]
+
+    def _own(self, batch: PoseBatch, mixture: Mixture) -> Tensor:
+        """Return "Gaussian + residual" of joints that were seen, ``[B, T, J, 2]``."""
+        usual = self._usual(batch)
+        joints = mixture.joints
+        seen = batch.observed[..., joints]
         asked = seen.any(dim=-1) & ~seen.all(dim=-1)
         if not asked.any():
-            return torch.zeros_like(batch.keypoints)
-        answers = []
-        rows = max(1, _ROOM // max(1, batch.observed[0].numel() * 4 * seen.shape[2]))
-        for start in range(0, len(batch), rows):
-            some = slice(start, start + rows)
-            if asked[some].any():
-                answers.append(self._answer(batch.select(some), mixture, asked[some]))
-        nothing = answers[0].new_zeros(int(asked.sum()), seen.shape[2], 2, 2)
-        shift, _, _ = place(batch, mixture.joints, asked, torch.cat(answers), nothing)
-        if not self.causal:
-            return self.share * shift
-        grown = -torch.expm1(-gaps.since / self.seconds)
-        return self.share * grown.nan_to_num(0.0)[..., None] * shift
-
-    def _answer(self, batch: PoseBatch, mixture: Mixture, asked: Tensor) -> Tensor:
-        """Return how far the Gaussian's answer has moved since the last sight, ``[N, S, 2]``."""
-        joints = mixture.joints
-        part = PoseBatch(
-            keypoints=batch.keypoints[:, :, joints],
-            confidence=batch.confidence[:, :, joints],
-            observed=batch.observed[:, :, joints],
-            times=batch.times,
+            return usual
+        found = mixture.condition(
+            batch.keypoints[:, :, joints][asked], seen[asked], usual[:, :, joints][asked]
         )
-        gaps = Gaps.of(part)
-        filled = at(part.keypoints, gaps.before) if self.causal else linear(part.keypoints, gaps)
-        known = gaps.since.isfinite() if self.causal else part.observed.any(1, keepdim=True)
-        known = known.expand_as(part.observed)
-        reference = _poses(filled, gaps.before)  # of all joints, at each joint's last sight
-        if not self.causal:
-            later = _poses(filled, gaps.after)
-            reference = blend(reference, later, gaps)
-        # a joint that was not yet seen then is taken as unmoved
-        then = _poses(known[..., None].to(filled), gaps.before) > 0
-        reference = torch.where(then, reference, part.keypoints[:, :, None])
-        found = mixture.condition(part.keypoints[asked], part.observed[asked], reference[asked])
         assert found.shift is not None
-        return found.shift
+        shift, _, _ = place(batch, joints, asked, found.shift, torch.zeros_like(found.covariance))
+        return usual + shift
 
-
-def _poses(points: Tensor, frames: Tensor) -> Tensor:
-    """Return whole poses ``[B, T, S, S, 2]`` of ``[B, T, S, 2]`` at the frames ``[B, T, S]``."""
-    row = torch.arange(len(points), device=points.device)[:, None, None]
-    return points[row, frames]
+    def _usual(self, batch: PoseBatch) -> Tensor:
+        """Return the mean place of each joint so far, or over the window if not causal."""
+        seen = batch.observed[..., None].to(batch.keypoints)
+        points = batch.keypoints * seen
+        if self.causal:
+            return points.cumsum(dim=1) / seen.cumsum(dim=1).clamp_min(1)
+        mean = points.sum(dim=1, keepdim=True) / seen.sum(dim=1, keepdim=True).clamp_min(1)
+        return mean.expand_as(points)

@@ -16,7 +16,7 @@ class Conditional(NamedTuple):
     Attributes:
         mean: ``[N, S, 2]``.
         covariance: ``[N, S, 2, 2]``.
-        shift: ``[N, S, 2]`` how much the mean moved since a reference pose, or None.
+        shift: ``[N, S, 2]`` how much the mean differs from that for a reference pose, or None.
     """
 
     mean: Tensor
@@ -125,15 +125,14 @@ class Mixture:
         Args:
             points: ``[N, S, 2]`` body units; of no meaning where not observed.
             observed: ``[N, S]``.
-            reference: ``[N, S, S, 2]`` for each joint (first S) a pose (second S); asks how much
-                its mean moves from that pose to ``points``, the weights of the Gaussians kept.
+            reference: ``[N, S, 2]`` another pose; asks how much the mean moves from what it is
+                for that pose to what it is for ``points``, the Gaussians' shares kept.
         """
         size, joints = observed.shape
         mean = points.new_zeros(size, joints, 2)
         covariance = points.new_zeros(size, joints, 2, 2)
         shift = None if reference is None else torch.zeros_like(mean)
-        per_frame = len(self.weight) * self.mean.shape[1] * (1 if reference is None else joints)
-        for group in self.groups(observed, per_frame):
+        for group in self.groups(observed, len(self.weight) * self.mean.shape[1]):
             flat = group.spread(points[group.frame].flatten(1))
             where, share = self.posterior(group, flat)
             middle = torch.einsum("pkn,pknd->pnd", share, where)
@@ -145,11 +144,9 @@ class Mixture:
             mean[group.frame] = _pairs(middle[place])
             covariance[group.frame] = out[place]
             if reference is not None and shift is not None:
-                moved = points[group.frame][:, None] - reference[group.frame]
-                moved = group.spread(moved.flatten(2)) * group.mask[:, None, None, :]
-                rows = group.gain.reshape(*group.gain.shape[:2], joints, 2, -1)
-                step = torch.einsum("pkjad,pnjd->pknja", rows, moved)
-                shift[group.frame] = torch.einsum("pkn,pknja->pnja", share, step)[place]
+                moved = group.spread((points - reference)[group.frame].flatten(1))
+                step = (moved * group.mask[:, None])[:, None] @ group.gain.mT
+                shift[group.frame] = _pairs(torch.einsum("pkn,pknd->pnd", share, step)[place])
         return Conditional(mean, covariance, shift)
 
     def posterior(self, group: Group, flat: Tensor) -> tuple[Tensor, Tensor]:
