@@ -24,9 +24,13 @@ TORSO = {"nose": (0, -0.65), "left_shoulder": (0.5, 0), "right_shoulder": (-0.5,
 
 
 @cache
-def load(name):
+def load(name, causal=False):
+    """Return a completer as its YAML has it, or, where it can be told to be, as a causal one."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return instantiate(compose(f"completer/{name}").completer, _convert_="all")
+        settings = compose(f"completer/{name}").completer
+    if causal and "causal" in settings:
+        settings.causal = True
+    return instantiate(settings, _convert_="all")
 
 
 @pytest.fixture(params=NAMES)
@@ -147,9 +151,11 @@ def test_windows_do_not_depend_on_each_other(completer):
         assert_same(together.select(slice(row, row + 1)), completer(batch.select([row])))
 
 
-def test_a_causal_one_does_not_look_ahead(completer):
+@pytest.mark.parametrize("name", NAMES)
+def test_a_causal_one_does_not_look_ahead(name):
+    completer = load(name, causal=True)
     if not completer.causal:
-        pytest.skip("not causal")
+        pytest.skip(f"{name} cannot be causal")
     clean = people(time=16)
     hidden = holes(clean)
     other = people(time=16, seed=9)
