@@ -13,6 +13,7 @@ from kpcomplete.checkpoint import Metadata
 from kpcomplete.corruption import Corruption
 from kpcomplete.data import Data, PoseSet
 from kpcomplete.errors import SettingError
+from kpcomplete.model.temporal import Temporal
 from kpcomplete.objective.reconstruct import Reconstruct
 from kpcomplete.sampler import Sampler
 from kpcomplete.trainer import Trainer
@@ -28,6 +29,7 @@ def run(
     output: str | Path,
     shares: Mapping[str, float] | None = None,
     held_out: Sequence[str] = (),
+    prior: str | Path | None = None,
     trials: Mapping[str, Corruption] | None = None,
     length: int = 160,
     frame_steps: Sequence[int] = (1,),
@@ -44,6 +46,8 @@ def run(
         output: Checkpoint to write, in half precision.
         shares: Name of a data set to share of the windows.
         held_out: People who are not trained on.
+        prior: Fitted Gaussians, by path or shipped name, that a network which can `adopt` them
+            starts from. They should not know the held-out people either.
         trials: Corruptions by name, under which the finished model is measured.
         length: Frames of a window.
         frame_steps: See `kpcomplete.sampler.Sampler`.
@@ -67,6 +71,7 @@ def run(
     objective.prepare(
         train.draw(16 if quick else 4000, torch.Generator().manual_seed(trainer.seed))
     )
+    known_before = adopt(objective.network, prior) if prior is not None else {}
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
     calibration = objective.calibrate(test.draw(windows, draw))
@@ -76,6 +81,7 @@ def run(
         "data": {name: sorted(set(s.people)) for name, s in seen.items()},
         "held_out": sorted(held_out),
         "shares": dict(shares or {}),
+        "prior": known_before,
         "seed": trainer.seed,
         "steps": done.step,
         "seconds": round(done.seconds),
@@ -89,6 +95,23 @@ def run(
     }
     write(output, objective.network, record)
     return record
+
+
+def adopt(network: torch.nn.Module, prior: str | Path) -> dict[str, Any]:
+    """Let a network start from fitted Gaussians, and return whom they know.
+
+    Raises:
+        SettingError: If the network cannot start from anything.
+    """
+    if not isinstance(network, Temporal):
+        raise SettingError(
+            f"only the temporal network starts from a prior, but got {type(network).__name__}: "
+            "set prior=null"
+        )
+    found = checkpoint.load(checkpoint.find(prior))
+    network.adopt(found.tensors)
+    about = found.metadata.provenance
+    return {"people": about.get("people"), "held_out": about.get("held_out")}
 
 
 def split(

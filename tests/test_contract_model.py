@@ -14,6 +14,7 @@ from kpcomplete.checkpoint import Metadata
 from kpcomplete.completer import Completer
 from kpcomplete.completer.autoencoder import AutoencoderCompleter
 from kpcomplete.model import Autoencoder
+from kpcomplete.model.temporal import Temporal
 
 FOLDER = Path(__file__).parents[1] / "conf" / "model"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))
@@ -40,11 +41,21 @@ def some(batch, ratio, seed=0):
     return draw < ratio
 
 
+def prior():
+    joints = torch.tensor([0, 2, 5, 7, 11, 12, 13, 14, 15, 16, 23, 24])
+    generator = torch.Generator().manual_seed(4)
+    mean = torch.randn(3, 24, generator=generator)
+    factor = (torch.eye(24) + 0.2 * torch.randn(3, 24, 24, generator=generator)).tril()
+    return {"joints": joints, "weight": torch.full((3,), 1 / 3), "mean": mean, "factor": factor}
+
+
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
 def model(request):
     torch.manual_seed(0)
     network = instantiate(OmegaConf.load(request.param), _convert_="all")
     network.prepare(clean(batch=20))
+    if isinstance(network, Temporal):
+        network.adopt(prior())
     with torch.no_grad():  # as if trained: no weight is 0
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

@@ -141,3 +141,27 @@ def test_temporal_holds_joints_without_material(temporal):
     assert found.mean[0, :, 0, 0].tolist() == pytest.approx([1.0, 2.0, 3.0, 3.0])
     assert found.known[0, :, 0].all()
     assert not found.known[0, :, 1:].all()
+
+
+def test_temporal_guesses_from_a_prior(temporal):
+    left, right = 13, 14
+    factor = torch.linalg.cholesky(torch.tensor([[1.0, 0.8], [0.8, 1.0]]))
+    temporal.adopt(
+        {
+            "joints": torch.tensor([left, right]),
+            "weight": torch.ones(1),
+            "mean": torch.zeros(1, 4),
+            "factor": torch.kron(factor.contiguous(), torch.eye(2))[None],
+        }
+    )
+    keypoints = torch.full((1, 6, 33, 2), NAN)
+    keypoints[0, ::2, left] = torch.tensor([1.0, 2.0])
+    for causal in (False, True):
+        found = temporal(PoseBatch.from_keypoints(keypoints), causal=causal)
+        expected = torch.tensor([0.8, 1.6]).expand(6, 2)
+        torch.testing.assert_close(found.mean[0, :, right], expected, atol=1e-5, rtol=0)
+        expected = 0.36 * torch.eye(2).expand(6, 2, 2)
+        torch.testing.assert_close(found.covariance[0, :, right], expected, atol=1e-3, rtol=0)
+    assert temporal.arguments["components"] == 1
+    again = Temporal(**temporal.arguments)
+    again.load_state_dict(temporal.state_dict())

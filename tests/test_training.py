@@ -85,6 +85,11 @@ def test_somebody_must_be_held_out(tmp_path, held_out):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_only_the_temporal_network_takes_a_prior(tmp_path):
+    with pytest.raises(SettingError, match="starts from a prior, but got MLP: set prior=null"):
+        training.run(**arguments(tmp_path, prior=tmp_path / "gaussian.safetensors"))
+
+
 def test_a_split_is_by_person():
     sets = {"one": Walkers("a").load(), "two": Walkers("b").load()}
     seen, unseen = training.split(sets, ["a0", "a2", "b1"])

@@ -19,19 +19,6 @@ UNSEEN, SEEN = 0, 1  # its columns: whether the joint was ever observed in the w
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Latent:
-    """Poses as a network keeps them.
-
-    Attributes:
-        code: One latent a frame.
-        timeline: What time adds to it: when each joint was last and will next be observed.
-    """
-
-    code: Float[Tensor, "batch time latent"]
-    timeline: Timeline
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
     """Where joints are believed to be, observed ones included; body units.
 
@@ -49,6 +36,21 @@ class Prediction:
     def covariance(self) -> Float[Tensor, "batch time joint 2 2"]:
         """Covariance of each joint, body units squared."""
         return self.factor @ self.factor.mT
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Latent:
+    """Poses as a network keeps them.
+
+    Attributes:
+        code: One latent a frame.
+        timeline: What time adds to it: when each joint was last and will next be observed.
+        prior: What the network starts from, if it starts from anything.
+    """
+
+    code: Float[Tensor, "batch time latent"]
+    timeline: Timeline
+    prior: Prediction | None = None
 
 
 class Autoencoder(nn.Module, ABC):
