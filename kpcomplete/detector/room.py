@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from kpcomplete.detector.propose import WHOLE, Cluster, Scout, zones_of
+from kpcomplete.detector.propose import WHOLE, Cluster, zones_of
+from kpcomplete.detector.scout import Scout
 from kpcomplete.detector.tracker import Array, distance, reported
 from kpcomplete.detector.watch import LEANING, Watch
 from kpcomplete.detector.zones import Zone

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from kpcomplete.detector.people import People
-from kpcomplete.detector.propose import SAMPLES, Scout, people_in, zones_of
+from kpcomplete.detector.propose import SAMPLES, people_in, zones_of
 from kpcomplete.detector.room import Room
+from kpcomplete.detector.scout import Scout
 from kpcomplete.detector.tracker import SecondLook, Tracker, Trackers
 from kpcomplete.detector.watch import Watch
 from kpcomplete.detector.zones import Shape, Zone, custom, preset
