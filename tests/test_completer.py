@@ -9,10 +9,10 @@ from kpcomplete.completer.guided import Guided
 from kpcomplete.completer.hold import Hold
 from kpcomplete.completer.interpolate import Interpolate
 from kpcomplete.completer.kalman import Kalman
-from kpcomplete.completer.mixture import Mixture
 from kpcomplete.completer.motion import Variogram
 from kpcomplete.completer.neighbours import Neighbours
 from kpcomplete.errors import ModelFileError, SettingError
+from kpcomplete.mixture import Mixture
 
 # a random walk of 2 body units squared per second
 WALK = {"lags": torch.tensor([1.0, 10.0]), "squares": torch.tensor([[2.0], [20.0]]).expand(2, 33)}

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
-from kpcomplete.completer.mixture import Mixture
+from kpcomplete.mixture import Mixture
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 JITTER = 1e-4

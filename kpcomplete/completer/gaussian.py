@@ -8,7 +8,7 @@ from torch import Tensor
 from kpcomplete.batch import PoseBatch
 from kpcomplete.completer.fitted import Weights, read
 from kpcomplete.completer.gaps import finish, unchanged
-from kpcomplete.completer.mixture import Mixture
+from kpcomplete.mixture import Mixture
 
 
 @dataclass(kw_only=True, eq=False)

@@ -11,8 +11,8 @@ from kpcomplete.completer.gaps import Gaps, finish, unchanged
 from kpcomplete.completer.gaussian import Gaussian, conditional, place
 from kpcomplete.completer.hold import Hold
 from kpcomplete.completer.interpolate import Interpolate
-from kpcomplete.completer.mixture import Mixture
 from kpcomplete.errors import SettingError
+from kpcomplete.mixture import Mixture
 
 
 @dataclass(kw_only=True, eq=False)

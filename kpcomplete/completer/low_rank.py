@@ -7,7 +7,7 @@ import torch
 from kpcomplete.batch import PoseBatch
 from kpcomplete.completer.fitted import Weights, read
 from kpcomplete.completer.gaussian import conditional
-from kpcomplete.completer.mixture import Mixture
+from kpcomplete.mixture import Mixture
 
 
 @dataclass(kw_only=True, eq=False)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
-from kpcomplete.completer.mixture import Mixture
+from kpcomplete.mixture import Mixture
 from kpcomplete.model import Autoencoder, Latent, Prediction
 from kpcomplete.model.layers import Shift, TemporalBlock, factors
 from kpcomplete.model.timeline import NEVER, Timeline
