@@ -15,7 +15,6 @@ from kpcomplete.manifest import DAMAGED, DONE, FAILED, Entry, Manifest
 from kpcomplete.pipeline import Pipeline, run
 from kpcomplete.sink import Sink
 from kpcomplete.source import Source
-from kpcomplete.source.auto import open_source
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +24,7 @@ class Process:
     """A batch of recordings.
 
     Args:
+        source: Opens a recording, given its ``path``.
         pipeline: What is done with every recording.
         sinks: Output name to a function that makes its sink, given ``path``, ``source`` and
             ``provenance``.
@@ -38,6 +38,7 @@ class Process:
         OutputError: If the folder cannot be made, or holds a foreign ``manifest.csv``.
     """
 
+    source: Callable[..., Source]
     pipeline: Pipeline
     sinks: Mapping[str, Callable[..., Sink]]
     outputs: Mapping[str, str | None]
@@ -73,7 +74,7 @@ class Process:
     def _one(self, recording: str, paths: Mapping[str, Path]) -> Entry:
         start = time.perf_counter()
         try:
-            source = Counted(open_source(recording))
+            source = Counted(self.source(path=recording))
             sinks = [
                 self.sinks[n](path=str(p), source=source.inner, provenance=self.provenance)
                 for n, p in paths.items()
@@ -88,7 +89,9 @@ class Process:
             log.exception("%s failed", recording)
             text = f"{recording}: {type(error).__name__}: {error}"
             return Entry(recording, FAILED, text, 0, _since(start))
-        return Entry(recording, DAMAGED if problem else DONE, problem or "", frames, _since(start))
+        if problem:
+            return Entry(recording, DAMAGED, f"{recording}: {problem}", frames, _since(start))
+        return Entry(recording, DONE, "", frames, _since(start))
 
 
 class Counted:
@@ -108,7 +111,9 @@ class Counted:
 
     def __iter__(self) -> Iterator[Frame]:
         name = Path(self.info.name).name
-        with tqdm(total=self.info.length, unit="frame", desc=name, leave=False, disable=None) as bar:
+        with tqdm(
+            total=self.info.length, unit="frame", desc=name, leave=False, disable=None
+        ) as bar:
             for frame in self.inner:
                 yield frame
                 bar.update()

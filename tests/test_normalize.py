@@ -51,7 +51,9 @@ def test_moving_and_scaling_the_person_moves_the_placement(joints, factor, shift
     a = normalize.fit(keep(PoseBatch.from_keypoints(points), joints))
     b = normalize.fit(keep(PoseBatch.from_keypoints(points * factor + shift), joints))
     inside_a = a.into_body(keep(PoseBatch.from_keypoints(points), joints)).keypoints
-    inside_b = b.into_body(keep(PoseBatch.from_keypoints(points * factor + shift), joints)).keypoints
+    inside_b = b.into_body(
+        keep(PoseBatch.from_keypoints(points * factor + shift), joints)
+    ).keypoints
     if (a.scale != 1).all():  # a single joint tells no scale
         torch.testing.assert_close(b.scale, a.scale * factor, rtol=1e-3, atol=1e-3)
         torch.testing.assert_close(inside_a, inside_b, rtol=1e-3, atol=5e-3)

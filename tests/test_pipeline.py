@@ -120,9 +120,7 @@ def test_what_is_hidden_cannot_be_seen(frames, info, rng):
 def test_doubtful_joints_are_kept_as_raw_but_not_believed(frames, info):
     doubt = np.full(33, 0.3, dtype=np.float32)
     points = np.ones((33, 2), dtype=np.float32)
-    doubtful = replace(
-        frames[0], people={"driver": Detection(keypoints=points, confidence=doubt)}
-    )
+    doubtful = replace(frames[0], people={"driver": Detection(keypoints=points, confidence=doubt)})
     (result,) = pipeline().run(Given([doubtful], info))
     assert result.people["driver"].observed.is_observed.all()
     assert result.people["driver"].completed.is_missing.all()

@@ -42,7 +42,7 @@ def kpcomplete(*arguments: str) -> tuple[int, str]:
 
 
 def process(source, out, *more):
-    return kpcomplete("process", f"source='{source}'", f"output_dir={out}", *FAST, *more)
+    return kpcomplete("process", f"source={source}", f"output_dir={out}", *FAST, *more)
 
 
 def rows(out):
@@ -240,6 +240,21 @@ def test_help_is_fast_and_names_every_command():
 def test_an_unknown_command():
     with pytest.raises(SystemExit, match="no command 'proces'; there are demo, process"):
         cli.run("proces")
+
+
+@pytest.mark.parametrize(
+    "name", ["with space.mp4", "brackets [1] (2).mp4", "it's, a=b.mp4", "$HOME {x}.mp4", "ünï.mp4"]
+)
+def test_any_file_name_can_be_given_as_it_is(name, tmp_path):
+    write_video(tmp_path / name, frames=3)
+    assert process(tmp_path / name, tmp_path / "out dir") == (0, "")
+    assert rows(tmp_path / "out dir")[0]["source"].endswith(name)
+
+
+def test_a_list_of_recordings(tmp_path):
+    a, b = write_video(tmp_path / "a.mp4"), write_video(tmp_path / "b.mp4")
+    assert process(f"[{a},{b}]", tmp_path / "out") == (0, "")
+    assert len(rows(tmp_path / "out")) == 2
 
 
 def test_a_misspelt_setting_is_named(tmp_path, capsys):

@@ -79,7 +79,7 @@ def test_unknown_names_are_all_named():
 
 
 def test_wrong_number_of_joints(skeleton):
-    with pytest.raises(SkeletonError, match="'blazepose33' must have 33 joints.*17, 2"):
+    with pytest.raises(SkeletonError, match=r"'blazepose33' must have 33 joints.*17, 2"):
         convert(np.zeros((5, 17, 2)), skeleton, Skeleton.load("coco17"))
 
 

@@ -26,7 +26,3 @@ def main() -> None:
 
 def _short(value: float) -> str:
     return f"{value:.4g}"
-
-
-if __name__ == "__main__":
-    main()

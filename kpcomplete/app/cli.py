@@ -2,6 +2,10 @@
 
 import sys
 from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+
+PATHS = ("source", "source.path", "output_dir")  # settings that are a user's paths
 
 COMMANDS = {
     "demo": "run the whole pipeline on the bundled sample clip, and compare with its truth",
@@ -43,8 +47,30 @@ def run(name: str, *arguments: str) -> None:
     """Run one command with its arguments."""
     if name not in COMMANDS:
         sys.exit(f"kpcomplete: no command {name!r}; there are {', '.join(COMMANDS)}")
-    sys.argv = [f"kpcomplete {name}", *arguments]
+    sys.argv = [f"kpcomplete {name}", *map(spell_out, arguments)]
     import_module(f"kpcomplete.app.{name}").main()
+
+
+def spell_out(argument: str) -> str:
+    """Return an argument as Hydra wants it, so that any path can be given as it is.
+
+    ``source=PATH`` is short for ``source.path=PATH``, unless PATH names one of ``conf/source``.
+
+    Example:
+        >>> spell_out("source=my drive (1).mp4"), spell_out("source=synthetic")
+        ("source.path='my drive (1).mp4'", 'source=synthetic')
+    """
+    key, equals, value = argument.partition("=")
+    if not equals or key not in PATHS:
+        return argument
+    if key == "source":
+        if (files("kpcomplete.conf") / "source" / f"{value}.yaml").is_file():
+            return argument
+        key = "source.path"
+    plain = value[:1] not in ("'", '"') and (value[:1] != "[" or Path(value).exists())
+    if plain and value not in ("", "null"):
+        value = "'" + value.replace("'", r"\'") + "'"
+    return f"{key}={value}"
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from typing import Any
 
 import hydra
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from kpcomplete.errors import KpcompleteError, SettingError
+from kpcomplete.source.auto import expand
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
@@ -53,6 +54,21 @@ def build(cfg: Any, **parts: Any) -> Any:
         if isinstance(error.__cause__, TypeError):
             raise SettingError(str(error).replace("\n", " ")) from error
         raise
+
+
+def paths_of(cfg: DictConfig) -> list[str]:
+    """Return the recordings that ``source=PATH`` stands for.
+
+    Raises:
+        SettingError: If the source is not one with a path.
+        SourceError: If there is nothing at the path.
+    """
+    if "path" not in cfg.source:
+        raise SettingError(f"this command wants source=PATH, but got {cfg.source}")
+    if OmegaConf.is_missing(cfg.source, "path"):
+        raise SettingError("name what to read with source=PATH")
+    path = cfg.source.path
+    return expand(list(path) if OmegaConf.is_list(path) else path)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

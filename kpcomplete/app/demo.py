@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
-from kpcomplete import sample
+from kpcomplete import metric, sample
 from kpcomplete.app.command import command
 from kpcomplete.app.process import job_of
 from kpcomplete.archive import read_archive
 from kpcomplete.manifest import DONE
-from kpcomplete.metric import body_unit
-from kpcomplete.normalize import TORSO
 from kpcomplete.pose import PoseSequence
 
 HEAD = (
@@ -25,7 +23,7 @@ HEAD = (
 @command("demo")
 def main(cfg: DictConfig) -> None:
     """Process the clip, print the table of errors, and say where the pictures are."""
-    source = Path(cfg.source or sample.CLIP)
+    source = Path(cfg.source.path or sample.CLIP)
     truth = sample.read_truth(source.with_suffix(".truth.parquet"))
     (entry,) = job_of(cfg)([str(source)])
     if entry.status != DONE:
@@ -40,6 +38,9 @@ def main(cfg: DictConfig) -> None:
     print(HEAD)
     print("-" * len(HEAD))
     for seat, true in truth.items():
+        if seat not in recording.raw:
+            print(f"{seat:<10} not watched: seats={cfg.seats}")
+            continue
         for row in rows(true, recording.raw[seat], recording.completed[seat]):
             print(f"{seat:<10} {row}")
     print("\nLook at:")
@@ -50,20 +51,15 @@ def main(cfg: DictConfig) -> None:
 
 def rows(truth: sample.Truth, raw: PoseSequence, completed: PoseSequence) -> Iterator[str]:
     """Yield a line of figures for the joints that the camera sees, and for those it does not."""
-    unit = body_unit(truth.keypoints, raw.skeleton)
-    errors = [np.linalg.norm(p.keypoints - truth.keypoints, axis=-1) for p in (raw, completed)]
+    near = metric.radius(metric.body_unit(truth.keypoints, raw.skeleton))
     for name, group in (("seen", truth.visible), ("hidden", ~truth.visible)):
         figures = []
-        for error in errors:
-            given = error[group & np.isfinite(error)]
-            near = np.mean(given < 0.2 * TORSO * unit) if len(given) else np.nan
-            figures += [np.mean(given) if len(given) else np.nan, 100 * near]
+        for pose in (raw, completed):
+            given = group & ~pose.is_missing
+            figures.append(metric.mean_error(pose.keypoints, truth.keypoints, given))
+            figures.append(100 * metric.pck(pose.keypoints, truth.keypoints, near, given))
         missing = 100 * np.mean(completed.is_missing[group])
         yield (
             f"{name:<8} {group.sum():>7} | {figures[0]:>6.1f}px {figures[1]:>6.1f}% | "
             f"{figures[2]:>7.1f}px {figures[3]:>6.1f}% {missing:>7.1f}%"
         )
-
-
-if __name__ == "__main__":
-    main()

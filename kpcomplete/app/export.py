@@ -5,24 +5,36 @@ from pathlib import Path
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from kpcomplete.app.command import build, command
+from kpcomplete.app.command import build, command, paths_of
+from kpcomplete.archive import read_archive
+from kpcomplete.errors import OutputError, SourceError
 from kpcomplete.process import output_stems
-from kpcomplete.recording import read_recording
-from kpcomplete.source.auto import expand
+from kpcomplete.recording import Recording
+from kpcomplete.source.poses import Poses, is_archive
 
 
 @command("export")
 def main(cfg: DictConfig) -> None:
     """Export every recording of ``source`` to ``<stem><ending of the format>``."""
     exporter = build(cfg.exporter)
-    recordings = expand(cfg.source)
+    recordings = paths_of(cfg)
     stems = output_stems(recordings)
     for recording in tqdm(recordings, unit="file", disable=len(recordings) < 2 or None):
         folder = Path(cfg.output_dir) if cfg.output_dir else Path(recording).parent
         target = folder / f"{stems[recording]}{exporter.ending}"
-        exporter(read_recording(recording), target)
-        print(target)
+        if target.exists() and target.samefile(recording):
+            raise OutputError(f"{target} is the source itself; name another output_dir")
+        for path in exporter(_read(recording, cfg), target):
+            print(path)
 
 
-if __name__ == "__main__":
-    main()
+def _read(path: str, cfg: DictConfig) -> Recording:
+    if is_archive(Path(path)):
+        return read_archive(path)
+    poses = build(cfg.source, path=path)
+    if not isinstance(poses, Poses):
+        raise SourceError(
+            f"{path} must be a result of process or stored poses, but has images; find the "
+            f"people first with: kpcomplete process source={path}"
+        )
+    return poses.recording()

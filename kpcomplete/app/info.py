@@ -69,7 +69,3 @@ def _detector() -> Iterator[tuple[str, str]]:
 
     path = cached_path()
     yield "pose model", f"{path} ({'built' if path.exists() else 'built when first used'})"
-
-
-if __name__ == "__main__":
-    main()

@@ -4,18 +4,16 @@ import sys
 
 from omegaconf import DictConfig, OmegaConf
 
-from kpcomplete.app.command import build, command
+from kpcomplete.app.command import build, command, paths_of
 from kpcomplete.archive import provenance
 from kpcomplete.manifest import DONE
 from kpcomplete.process import Process
-from kpcomplete.source.auto import expand
 
 
 @command("process")
 def main(cfg: DictConfig) -> None:
     """Process every recording of ``source``; exit code 1 if any failed or is damaged."""
-    source = OmegaConf.to_container(cfg.source) if OmegaConf.is_config(cfg.source) else cfg.source
-    recordings = expand(source)
+    recordings = paths_of(cfg)
     job = job_of(cfg)
     entries = job(recordings)
     broken = [entry for entry in entries if entry.status != DONE]

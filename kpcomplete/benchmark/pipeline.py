@@ -1,4 +1,4 @@
-"""What the whole of ``process`` costs beside decoding and detecting, and whether memory stays flat."""
+"""What ``process`` costs beside decoding and detecting, and whether memory stays flat."""
 
 import statistics
 import tempfile
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from importlib.resources import as_file, files
 from itertools import islice
 from pathlib import Path
@@ -53,9 +54,9 @@ def run(
         path = Path(video) if video else stack.enter_context(sample)
         whole, alone = [], []
         for i in tqdm(range(rounds), desc="process and detect in turn"):
-            alone.append(_timed(lambda: _detect(detector, path)))
+            alone.append(_timed(partial(_detect, detector, path)))
             job = process(folder / f"round{i}")
-            whole.append(_timed(lambda job=job: _process(job, path)))
+            whole.append(_timed(partial(_process, job, path)))
         growth = _growth(process(folder / "long"), _lengthen(path, folder / "long.mp4", minutes))
     frames = statistics.median(whole), statistics.median(alone)
     print(f"process {frames[0]:.1f} frames a second, detection alone {frames[1]:.1f}")

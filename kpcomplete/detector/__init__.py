@@ -19,6 +19,6 @@ class Detector(Protocol):
     def seats(self) -> tuple[str, ...]:
         """Names that are watched even when nobody is there; empty if there are no seats.
 
-        Known at the latest when the first frame was yielded.
+        Known when the first frame is yielded; later ones may be added, none goes or is renamed.
         """
         ...

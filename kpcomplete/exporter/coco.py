@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Coco:
 
     skeleton: str | None = "coco17"
     completed: bool = True
+    ending: ClassVar[str] = ".coco.json"
 
     def __call__(self, recording: Recording, path: str | os.PathLike[str], /) -> tuple[Path, ...]:
         if self.skeleton is not None:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -30,6 +31,7 @@ class Csv:
 
     skeleton: str | None = None
     completed: bool = True
+    ending: ClassVar[str] = ".csv"
 
     def __call__(self, recording: Recording, path: str | os.PathLike[str], /) -> tuple[Path, ...]:
         if self.skeleton is not None:

@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Netcdf:
     skeleton: str | None = None
     completed: bool = True
     plural: bool = False
+    ending: ClassVar[str] = ".nc"
 
     def __call__(self, recording: Recording, path: str | os.PathLike[str], /) -> tuple[Path, ...]:
         try:

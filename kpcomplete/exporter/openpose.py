@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class OpenPose:
 
     skeleton: str | None = "body25"
     completed: bool = True
+    ending: ClassVar[str] = "_openpose"
 
     def __call__(self, recording: Recording, path: str | os.PathLike[str], /) -> tuple[Path, ...]:
         if self.skeleton is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Trc:
     skeleton: str | None = None
     completed: bool = True
     seat: str | None = None
+    ending: ClassVar[str] = ".trc"
 
     def __call__(self, recording: Recording, path: str | os.PathLike[str], /) -> tuple[Path, ...]:
         if self.skeleton is not None:

@@ -45,8 +45,7 @@ def read_truth(path: str | Path = TRUTH) -> dict[str, Truth]:
     wanted = {"frame", "seat", "joint", "x", "y", "x3d", "y3d", "z3d", "visible"}
     if not wanted <= set(table):
         raise SourceError(
-            f"{path} must have the columns {', '.join(sorted(wanted))}, but has "
-            f"{', '.join(table)}"
+            f"{path} must have the columns {', '.join(sorted(wanted))}, but has {', '.join(table)}"
         )
     skeleton = Skeleton.load(CANONICAL)
     frame = np.asarray(table["frame"])
@@ -60,7 +59,5 @@ def read_truth(path: str | Path = TRUTH) -> dict[str, Truth]:
         values[frame[rows], joint[rows]] = columns[:, rows].T
         visible = np.zeros(values.shape[:2], dtype=bool)
         visible[frame[rows], joint[rows]] = np.asarray(table["visible"])[rows]
-        out[str(name)] = Truth(
-            keypoints=values[..., :2], joints3d=values[..., 2:], visible=visible
-        )
+        out[str(name)] = Truth(keypoints=values[..., :2], joints3d=values[..., 2:], visible=visible)
     return out

@@ -20,6 +20,7 @@ from kpcomplete.importer.openpose import OpenPose
 from kpcomplete.importer.sktdd import SktDD
 from kpcomplete.importer.table import Table
 from kpcomplete.pose import PoseSequence
+from kpcomplete.recording import Recording
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class Poses:
         if fps is not None and not 0 < fps < float("inf"):
             raise SettingError(f"fps of stored poses must be positive, but is {fps}")
         size = (int(image_size[0]), int(image_size[1])) if image_size else None
-        if importer is None and _is_parquet(Path(path)):
+        if importer is None and is_archive(Path(path)):
             self._set_archive(Path(path), fps, size)
         else:
             importer = importer or _guess(Path(path), fps, size, joints or {})
@@ -115,6 +116,19 @@ class Poses:
         self._times = times - times[:1].sum()  # from 0; there may be no frame
         self.people = {s.person: s.to(skeleton) for s in sequences}
 
+    def recording(self) -> Recording:
+        """Return all poses at once, nothing completed."""
+        return Recording(
+            name=self.info.name,
+            fps=self.info.fps,
+            image_size=self.info.image_size,
+            skeleton=Skeleton.load(CANONICAL),
+            frames=np.arange(len(self._times)),
+            times=self._times,
+            raw=self.people,
+            completed=self.people,
+        )
+
     def __iter__(self) -> Iterator[Frame]:
         there = {name: s.is_observed.any(axis=1) for name, s in self.people.items()}
         for t, time in enumerate(self._times.tolist()):
@@ -126,7 +140,8 @@ class Poses:
             yield Frame(index=t, time=time, people=people)
 
 
-def _is_parquet(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
+    """Whether a file is (or pretends to be) an archive of kpcomplete."""
     if not path.exists():
         raise SourceError(f"there is no keypoint file {str(path)!r}")
     if not path.is_file():
@@ -138,7 +153,7 @@ def _is_parquet(path: Path) -> bool:
 def knows(path: Path) -> bool:
     """Whether a file or folder is an archive or of a format of `kpcomplete.importer`."""
     try:
-        return _is_parquet(path) or any(kind().sniff(path) for kind in IMPORTERS)
+        return is_archive(path) or any(kind().sniff(path) for kind in IMPORTERS)
     except (SourceError, OSError):
         return False
     finally:
