@@ -59,7 +59,9 @@ class Autoencoder(nn.Module, ABC):
     Buffers hold what is not learned by gradients: ``support [J]`` in how many frames of the
     training material a joint was known (a joint with none is never made up), ``centre [J, 2]``
     and ``spread [J]`` where joints usually are, ``calibration [2, 2]`` factors on the standard
-    deviation for (offline, causal) and (never seen, seen) joints.
+    deviation for (offline, causal) and (never seen, seen) joints, ``trust [2, 2]`` in the same
+    places the share of a network's corrections that proved useful on unknown people, 0..1; only
+    networks that correct something look at it.
 
     Args:
         arguments: What the constructor of the network was given, plain; for checkpoints.
@@ -69,6 +71,7 @@ class Autoencoder(nn.Module, ABC):
     centre: Tensor
     spread: Tensor
     calibration: Tensor
+    trust: Tensor
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         super().__init__()
@@ -79,6 +82,7 @@ class Autoencoder(nn.Module, ABC):
         self.register_buffer("centre", torch.zeros(joints, 2))
         self.register_buffer("spread", torch.ones(joints))
         self.register_buffer("calibration", torch.ones(2, 2))
+        self.register_buffer("trust", torch.ones(2, 2))
 
     @abstractmethod
     def encode(self, batch: PoseBatch, *, causal: bool = False) -> Latent:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.mixture import Mixture
-from kpcomplete.model import Autoencoder, Latent, Prediction
+from kpcomplete.model import CAUSAL, OFFLINE, SEEN, UNSEEN, Autoencoder, Latent, Prediction
 from kpcomplete.model.layers import Shift, TemporalBlock, factors
 from kpcomplete.model.timeline import NEVER, Timeline
 
@@ -118,8 +118,9 @@ class Temporal(Autoencoder):
         wait = timeline.wait[..., None]
         spread = self.spread[:, None]
         gate = wait.square() / (wait.square() + self.onset**2) * self.supported[:, None]
-        corrected = timeline.base + gate * spread * out[..., 0:2]
-        guess = prior.mean + spread * out[..., 2:4]
+        trust = self.trust[CAUSAL if timeline.causal else OFFLINE]
+        corrected = timeline.base + trust[SEEN] * gate * spread * out[..., 0:2]
+        guess = prior.mean + trust[UNSEEN] * spread * out[..., 2:4]
         width = 0.004 + self.growth.abs() * wait.sqrt()
         # a joint without training material has no head of its own, only its gap's length
         shape_of = torch.where(self.supported[:, None], out[..., 4:7], 0.0)
