@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_module
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class, get_method
 from omegaconf import OmegaConf
 
@@ -51,7 +52,12 @@ def test_every_part_names_a_class_of_its_own_folder(path):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_composes_and_resolves(name):
     with initialize_config_module("kpcomplete.conf", version_base="1.3"):
-        cfg = compose(name)
+        cfg = compose(name, return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)
+        OmegaConf.set_readonly(cfg, False)
         if "path" in cfg.get("source", {}):
             cfg.source.path = "x"
-    OmegaConf.to_container(cfg, resolve=True)
+        for key in set(cfg) - {"hydra"}:
+            node = cfg[key]
+            if OmegaConf.is_config(node):
+                OmegaConf.to_container(node, resolve=True)

@@ -172,7 +172,7 @@ def test_images_of_different_sizes_in_one_folder(tmp_path):
     [
         ("seats=limousine", "mirror2"),
         ("seats={driver: [0, 0, 2, 1]}", "driver"),
-        ("+detector.detector.model=no_model.task", "no_model.task"),
+        ("detector.trackers.model=no_model.task", "no_model.task"),
     ],
 )
 def test_bad_settings_end_in_one_line(setting, text, tmp_path, capsys):

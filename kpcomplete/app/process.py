@@ -1,11 +1,16 @@
 """Find and complete the people of recorded videos, one after the other."""
 
+import hashlib
 import sys
+from collections.abc import Iterator
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from kpcomplete.app.command import build, command, paths_of
 from kpcomplete.archive import provenance
+from kpcomplete.checkpoint import find
+from kpcomplete.errors import ModelFileError
 from kpcomplete.manifest import DONE
 from kpcomplete.process import Process
 
@@ -26,6 +31,17 @@ def main(cfg: DictConfig) -> None:
 
 def job_of(cfg: DictConfig) -> Process:
     """Return the job that a config like ``conf/process.yaml`` describes."""
-    resolved = OmegaConf.to_container(cfg, resolve=True)
-    job: Process = build(cfg.job, provenance=provenance(config=resolved))
+    resolved = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+    weights = dict(_weights(resolved["completer"]))
+    job: Process = build(cfg.job, provenance=provenance(config=resolved, weights=weights))
     return job
+
+
+def _weights(completer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and SHA-256 of the files that a completer's settings name."""
+    for value in completer.values():
+        if isinstance(value, str):
+            try:
+                yield value, hashlib.sha256(find(value).read_bytes()).hexdigest()
+            except (ModelFileError, OSError):
+                continue  # some other setting, or a file that the completer will complain about
