@@ -78,9 +78,12 @@ def test_a_step_repeats_itself():
 def test_causal_is_drawn(share, expected, monkeypatch):
     made = objective(causal=share)
     found = []
-    monkeypatch.setattr(
-        made.network, "loss", lambda corrupted, clean, *, causal: found.append(causal)
-    )
+
+    def loss(corrupted, clean, *, causal):
+        found.append(causal)
+        return {}
+
+    monkeypatch.setattr(made.network, "loss", loss)
     for _ in range(12):
         made(clean())
     assert set(found) == expected

@@ -18,7 +18,7 @@ def main() -> None:
 
     @command(f"benchmark/{name}")
     def run(cfg: DictConfig) -> None:
-        figures = build({key: cfg[key] for key in cfg if key != "hydra"})
+        figures = build(cfg.task)
         print(name, *(f"{key}={_short(value)}" for key, value in figures.items()))
 
     run()

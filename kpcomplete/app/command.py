@@ -51,7 +51,7 @@ def build(cfg: Any, **parts: Any) -> Any:
     except hydra.errors.InstantiationException as error:
         if any(isinstance(e, KpcompleteError) for e in _chain(error)):
             raise
-        if isinstance(error.__cause__, TypeError):
+        if isinstance(error.__cause__, TypeError) and _is_of_the_call(error.__cause__):
             raise SettingError(str(error).replace("\n", " ")) from error
         raise
 
@@ -69,6 +69,14 @@ def paths_of(cfg: DictConfig) -> list[str]:
         raise SettingError("name what to read with source=PATH")
     path = cfg.source.path
     return expand(list(path) if OmegaConf.is_list(path) else path)
+
+
+def _is_of_the_call(error: TypeError) -> bool:
+    """Whether a call did not fit its function, rather than something inside going wrong."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "hydra" in trace.tb_frame.f_code.co_filename
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

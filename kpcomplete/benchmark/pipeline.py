@@ -22,7 +22,7 @@ from kpcomplete.source.video import Video
 
 def run(
     *,
-    process: Callable[[Path], Process],
+    process: Callable[..., Process],
     detector: Detector,
     video: str | None = None,
     rounds: int = 3,
@@ -33,7 +33,7 @@ def run(
     """Measure a video processed whole and detected only, in turn, and then a long one.
 
     Args:
-        process: Makes the job under test, given its output folder.
+        process: Makes the job under test, given its ``output_dir``.
         detector: The same detector as the job's.
         video: A video with people; the bundled clip if None.
         rounds: Pairs of runs; the ratio is that of the median speeds.
@@ -55,9 +55,11 @@ def run(
         whole, alone = [], []
         for i in tqdm(range(rounds), desc="process and detect in turn"):
             alone.append(_timed(partial(_detect, detector, path)))
-            job = process(folder / f"round{i}")
+            job = process(output_dir=folder / f"round{i}")
             whole.append(_timed(partial(_process, job, path)))
-        growth = _growth(process(folder / "long"), _lengthen(path, folder / "long.mp4", minutes))
+        growth = _growth(
+            process(output_dir=folder / "long"), _lengthen(path, folder / "long.mp4", minutes)
+        )
     frames = statistics.median(whole), statistics.median(alone)
     print(f"process {frames[0]:.1f} frames a second, detection alone {frames[1]:.1f}")
     return {"ratio": frames[0] / frames[1], "memory_growth_mb": growth}

@@ -88,7 +88,7 @@ class Occupant:
     """
 
     def __init__(self, figure: Figure, seat: Seat) -> None:
-        self.seat, self._model = seat, _anny().Anny()
+        self.seat, self._model = seat, load_anny().Anny()
         self._shape = dict(figure.phenotype)
         rest = self._model(phenotype_kwargs=self._shape)
         vertices = _numpy(rest["vertices"])
@@ -97,7 +97,7 @@ class Occupant:
             self._model.bone_labels, self._model.bone_parents, _numpy(rest["rest_bone_heads"])
         )
         self.triangles: Triangles = self._model.faces.numpy().astype(np.int32)
-        self._regressor = _anny().KeypointsRegressor.coco(self._model)
+        self._regressor = load_anny().KeypointsRegressor.coco(self._model)
         points = self._landmarks(rest, self.rig.heads)
         self.depth: Array = np.linalg.norm(
             points[:, None] - vertices[None, _outer(self._model)], axis=2
@@ -205,7 +205,12 @@ def _outer(model: Any) -> NDArray[np.bool_]:
     return np.asarray(~inside)
 
 
-def _anny() -> Any:
+def load_anny() -> Any:
+    """Anny's package.
+
+    Raises:
+        MissingDependencyError: If it is not installed.
+    """
     try:
         import anny
     except ImportError as error:

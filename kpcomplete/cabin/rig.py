@@ -19,6 +19,23 @@ POLE = np.array([0.45, 0.35, -1.0])
 
 
 @dataclass(frozen=True)
+class Leg:
+    """How one leg is held.
+
+    Attributes:
+        thigh: angle by which the thigh is raised from hanging, radians (pi / 2 = level).
+        shin: angle by which the shin points forwards from hanging, radians.
+        spread: outward turn of the whole leg, radians.
+        foot: angle by which the toes point down, radians; negative is up.
+    """
+
+    thigh: float
+    shin: float
+    spread: float
+    foot: float = -0.25
+
+
+@dataclass(frozen=True)
 class Seat:
     """How a person sits.
 
@@ -35,6 +52,10 @@ class Seat:
     thigh: float = 1.45
     shin: float = 0.45
     spread: float = 0.08
+
+    def leg(self, side: str) -> Leg:
+        """How the "L" or the "R" leg is held: both alike."""
+        return Leg(self.thigh, self.shin, self.spread)
 
 
 class Rig:
@@ -68,7 +89,7 @@ class Rig:
         for i, name in enumerate(NECK):
             turns[name] = chest @ blend(chest.T @ head, (i + 1) / len(NECK))
         for side, sign in (("L", 1.0), ("R", -1.0)):
-            turns |= self._leg(seat, side, sign)
+            turns |= self._leg(seat.leg(side), side, sign)
             hand = posture.left if side == "L" else posture.right
             turns |= self._arm(turns, seat, hand, side)
         return self._spread(turns)
@@ -88,12 +109,12 @@ class Rig:
             every[i] = turns.get(name, every[parent])
         return every
 
-    def _leg(self, seat: Seat, side: str, sign: float) -> dict[str, Array]:
-        outwards = rotation(Z, sign * seat.spread)
-        thigh, shin = (outwards @ rotation(X, -angle) for angle in (seat.thigh, seat.shin))
+    def _leg(self, leg: Leg, side: str, sign: float) -> dict[str, Array]:
+        outwards = rotation(Z, sign * leg.spread)
+        thigh, shin = (outwards @ rotation(X, -angle) for angle in (leg.thigh, leg.shin))
         bones = {f"upperleg0{i}.{side}": thigh for i in (1, 2)}
         bones |= {f"lowerleg0{i}.{side}": shin for i in (1, 2)}
-        return bones | {f"foot.{side}": outwards @ rotation(X, -0.25)}
+        return bones | {f"foot.{side}": outwards @ rotation(X, leg.foot)}
 
     def _arm(self, turns: dict[str, Array], seat: Seat, hand: Hand, side: str) -> dict[str, Array]:
         """Rotations of one arm whose wrist reaches the hand's place."""

@@ -12,7 +12,7 @@ def masked_mean(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def student_nll(
-    offset: Float[Tensor, "*batch 2"], factor: Float[Tensor, "*batch 2 2"], freedom: float = 5.0
+    offset: Float[Tensor, "*#batch 2"], factor: Float[Tensor, "*#batch 2 2"], freedom: float = 5.0
 ) -> Float[Tensor, "*batch"]:
     """Return the negative log likelihood of offsets in the plane, up to a constant.
 
