@@ -40,7 +40,7 @@ def test_the_wheel_holds_every_package():
 def test_every_part_names_a_class_of_its_own_folder(path):
     with initialize_config_module("kpcomplete.conf", version_base="1.3"):
         cfg = compose(f"{path.parent.name}/{path.stem}")
-    node = cfg if path.parent.name != "benchmark" else cfg.benchmark.task
+    node = cfg.task if path.parent.name == "benchmark" else cfg[path.parent.name]
     target = node["_target_"]
     assert target.startswith(f"kpcomplete.{path.parent.name}.")
     try:
