@@ -23,6 +23,7 @@ class CameraRange:
         distance: Metres from the middle of the shoulders.
         field_of_view: Horizontal, degrees.
         aim: Metres below the middle of the shoulders at which the camera looks.
+        aside: Metres to the person's left of it: a camera for two people looks between them.
         roll: Degrees about the optical axis.
         image_size: Width, height in pixels.
 
@@ -36,11 +37,14 @@ class CameraRange:
     distance: Range
     field_of_view: Range = (60.0, 100.0)
     aim: Range = (0.0, 0.3)
+    aside: Range = (0.0, 0.0)
     roll: Range = (-8.0, 8.0)
     image_size: tuple[int, int] | list[int] = (1280, 720)
 
     def __post_init__(self) -> None:
-        for name in ("azimuth", "elevation", "distance", "field_of_view", "aim", "roll"):
+        for name in (
+            "azimuth", "elevation", "distance", "field_of_view", "aim", "aside", "roll",
+        ):  # fmt: skip
             low, high = getattr(self, name)
             if low > high:
                 raise SettingError(
@@ -103,6 +107,8 @@ def project(
     )
     distance = draw.number(cameras.distance)
     target = centres - axes[:, :, 1] * draw.number(cameras.aim)[:, None]
+    if any(cameras.aside):
+        target = target + axes[:, :, 0] * draw.number(cameras.aside)[:, None]
     position = centres + (axes @ toward[..., None])[..., 0] * distance[:, None]
     rotation = _look_at(position, target, draw.angle(cameras.roll))
     seen = torch.einsum("nij,nkj->nki", rotation[clip], points - position[clip][:, None])

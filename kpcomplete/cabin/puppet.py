@@ -1,0 +1,104 @@
+"""The 33 landmarks of posed bodies without their surfaces: hundreds of frames a second."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcomplete.cabin import landmarks
+from kpcomplete.cabin.motion import Posture
+from kpcomplete.cabin.occupant import load_anny
+from kpcomplete.cabin.rig import Rig, Seat
+
+Array = NDArray[np.float64]
+
+
+class Wardrobe:
+    """Makes puppets of any shape; what all bodies share is computed once.
+
+    A landmark is a mean of vertices, and skinning moves a vertex by a mean of its bones'
+    movements. Both are linear, so a landmark moves by a mean of bones' movements as well, exactly.
+    """
+
+    def __init__(self) -> None:
+        anny = load_anny()
+        self._model = anny.Anny(skinning_method="lbs")
+        self.names = list(self._model.bone_labels)
+        regressor = anny.KeypointsRegressor.coco(self._model)
+        self._vertices = _mean_of_vertices(regressor, len(self._model.template_vertices))
+        self._skin = self._model.dense_vertex_bone_weights.numpy().astype(np.float64)
+        self._share = self._vertices @ self._skin
+        for name, bone in landmarks.BONES.items():
+            self._share[landmarks.NAMES.index(name), self.names.index(bone)] = 1.0
+
+    def puppet(self, phenotype: Mapping[str, float]) -> "Puppet":
+        """A body of some shape, see `occupant.Figure`."""
+        import torch
+
+        with torch.no_grad():
+            rest = self._model(phenotype_kwargs=dict(phenotype))
+        vertices, heads = (
+            rest[key][0].numpy().astype(np.float64) for key in ("rest_vertices", "rest_bone_heads")
+        )
+        arms = np.stack(
+            [(self._vertices * vertices[:, axis]) @ self._skin for axis in range(3)], axis=2
+        )
+        on_skin = self._vertices.any(axis=1)[:, None, None]
+        arms -= np.where(on_skin, self._share[..., None] * heads, 0.0)
+        height = float(np.ptp(vertices[:, 2]))
+        return Puppet(Rig(self.names, self._model.bone_parents, heads), self._share, arms, height)
+
+
+class Puppet:
+    """A body that has bones and landmarks only.
+
+    Args:
+        rig: its bones.
+        share: how much each landmark moves with each bone, rows add up to 1, shape (33, B).
+        arms: from each bone's beginning to the landmark at rest, times that share, metres,
+            shape (33, B, 3).
+        height: from head to toe, metres.
+    """
+
+    def __init__(self, rig: Rig, share: Array, arms: Array, height: float) -> None:
+        self.rig, self.height, self._share, self._arms = rig, height, share, arms
+
+    def length(self, *names: str) -> float:
+        """Length of a chain of bones' beginnings at rest, metres."""
+        points = np.stack([self.rig.rest(name) for name in names])
+        return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
+
+    def landmarks(self, postures: Sequence[Posture], seats: Sequence[Seat]) -> Array:
+        """The landmarks in each of T postures, metres in the vehicle frame, shape (T, 33, 3).
+
+        Args:
+            postures: the person's, shape (T,).
+            seats: how the person sits in each, shape (T,).
+        """
+        pairs = zip(postures, seats, strict=True)
+        turns = np.stack([self.rig.solve(posture, seat) for posture, seat in pairs])
+        heads = self._place(turns, np.stack([seat.hip for seat in seats]))
+        moved: Array = np.einsum("kb,tbd->tkd", self._share, heads)
+        moved += np.einsum("tbde,kbe->tkd", turns, self._arms, optimize=True)
+        return moved
+
+    def _place(self, turns: Array, hips: Array) -> Array:
+        """As `Rig.place`, for all frames at once, shape (T, B, 3)."""
+        rest = self.rig.heads
+        heads = np.zeros((len(turns), *rest.shape))
+        for i, parent in enumerate(self.rig.parents):
+            offset = rest[i] - rest[parent]
+            heads[:, i] = hips if parent < 0 else heads[:, parent] + turns[:, parent] @ offset
+        return heads
+
+
+def _mean_of_vertices(regressor: Any, count: int) -> Array:
+    """Of which vertices each landmark is the mean, shape (33, V); 0 for those of bones."""
+    means = np.zeros((len(landmarks.NAMES), count))
+    weights = regressor.regression_weights.numpy()
+    for name, label in landmarks.REGRESSED.items():
+        means[landmarks.NAMES.index(name)] = weights[regressor.labels.index(label)]
+    for name, vertex in landmarks.VERTICES.items():
+        means[landmarks.NAMES.index(name), vertex] = 1.0
+    return means

@@ -1,0 +1,126 @@
+"""Simulated people in simulated cars, seen by simulated cameras."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from kpcomplete.data import PoseSet
+from kpcomplete.data.projection import CameraRange, project
+from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.skeleton import CANONICAL, Skeleton
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a file of simulated people says about its clips; stored as JSON in its header.
+
+    The only tensor, ``joints [N, 33, 3]``, holds metres in the vehicle frame: x left, y back, z up.
+
+    Attributes:
+        fps: Frames per second.
+        people: Who is seen, a name a clip.
+        lengths: Frames of each clip, which stand one behind the other.
+        seats: ``driver`` or ``passenger``, a clip.
+        acts: What is done in each clip.
+        shapes: Person to shape of the body, as Anny counts.
+        seed: Of the simulation.
+    """
+
+    KEY: ClassVar[str] = "kpcomplete"
+
+    fps: float
+    people: Sequence[str]
+    lengths: Sequence[int]
+    seats: Sequence[str]
+    acts: Sequence[Sequence[str]] = field(default_factory=list)
+    shapes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulated:
+    """People of ``kpcomplete simulate``, projected by cameras that stand still during a clip.
+
+    All joints are known wherever they are: what hides them is up to the corruption.
+
+    Args:
+        file: Written by ``kpcomplete simulate``.
+        cameras: Kinds of camera, relative to the person as it sits, facing ahead.
+        draws: How many cameras of each kind see each clip.
+        nearest: Metres that all joints are before a camera, or it moves back; feet beside or
+            behind it would be nowhere in its image.
+        seed: Same seed, same cameras.
+
+    Raises:
+        SettingError: If there is no camera.
+    """
+
+    file: str
+    cameras: Sequence[CameraRange]
+    draws: int = 1
+    nearest: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.cameras or self.draws < 1:
+            raise SettingError(
+                f"simulated people need at least one camera and one draw of it, but got "
+                f"{len(self.cameras)} cameras and {self.draws} draws"
+            )
+
+    def load(self) -> PoseSet:
+        """Return every clip as each kind of camera sees it.
+
+        Raises:
+            SourceError: If the file was not written by ``kpcomplete simulate``.
+        """
+        points, contents = self.read()
+        lengths = torch.tensor(contents.lengths, dtype=torch.int64)
+        clip = torch.arange(len(lengths)).repeat_interleave(lengths)
+        left, right = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
+        middles = torch.split(points[:, [left, right]].mean(dim=1), list(contents.lengths))
+        centres = torch.stack([middle.mean(dim=0) for middle in middles])
+        ahead = torch.eye(3).expand(len(lengths), 3, 3)
+        generator = torch.Generator().manual_seed(self.seed)
+        sets = []
+        for camera in self.cameras:
+            for _ in range(self.draws):
+                pixels = project(points, clip, centres, ahead, camera, generator, self.nearest)
+                sets.append(
+                    PoseSet.from_clips(
+                        torch.split(pixels, list(contents.lengths)),
+                        people=contents.people,
+                        views=[camera.name] * len(lengths),
+                        fps=contents.fps,
+                    )
+                )
+        return PoseSet.concatenate(sets)
+
+    def read(self) -> tuple[Tensor, Contents]:
+        """Return ``[N, 33, 3]`` metres, x left, y up, z ahead, and what they are.
+
+        Raises:
+            SourceError: If the file was not written by ``kpcomplete simulate``.
+        """
+        try:
+            with safe_open(Path(self.file), framework="pt", device="cpu") as file:
+                contents = Contents(**json.loads((file.metadata() or {})[Contents.KEY]))
+                joints = file.get_tensor("joints").float()
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise SourceError(
+                f"{self.file} should be a file of `kpcomplete simulate`, but is not: {error!r}"
+            ) from error
+        shape = (sum(contents.lengths), len(Skeleton.load(CANONICAL)), 3)
+        names = {len(contents.people), len(contents.seats), len(contents.lengths)}
+        if tuple(joints.shape) != shape or len(names) != 1 or not joints.isfinite().all():
+            raise SourceError(
+                f"{self.file} should hold finite joints of shape {shape} and as many people and "
+                f"seats as clips, but has {tuple(joints.shape)} and {sorted(names)}"
+            )
+        return torch.stack([joints[..., 0], joints[..., 2], -joints[..., 1]], dim=-1), contents

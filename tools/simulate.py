@@ -1,0 +1,3 @@
+from kpcomplete.app.simulate import main
+
+main()
