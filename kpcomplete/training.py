@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kpcomplete import checkpoint
+from kpcomplete.batch import PoseBatch
 from kpcomplete.checkpoint import Metadata
 from kpcomplete.corruption import Corruption
 from kpcomplete.data import Data, PoseSet
@@ -48,10 +50,10 @@ def run(
         held_out: People who are not trained on.
         prior: Fitted Gaussians, by path or shipped name, that a network which can `adopt` them
             starts from. They should not know the held-out people either.
-        trials: Corruptions by name, under which the finished model is measured.
+        trials: Corruptions by name, under which the finished model is measured on each data set.
         length: Frames of a window.
         frame_steps: See `kpcomplete.sampler.Sampler`.
-        windows: How many of held-out people calibrate, validate, and measure.
+        windows: How many of held-out people calibrate, validate, and measure each data set.
         quick: Ten steps on few windows, to see whether everything fits together.
         provenance: What else the checkpoint should say about itself.
 
@@ -75,8 +77,10 @@ def run(
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
     calibration = objective.calibrate(test.draw(windows, draw))
-    clean = test.draw(windows, draw)
-    metrics = {name: objective.evaluate(clean, trial) for name, trial in (trials or {}).items()}
+    metrics = {
+        name: measure(objective, Sampler(sets={name: s}, length=length).draw(windows, draw), trials)
+        for name, s in unseen.items()
+    }
     record = {
         "data": {name: sorted(set(s.people)) for name, s in seen.items()},
         "held_out": sorted(held_out),
@@ -95,6 +99,13 @@ def run(
     }
     write(output, objective.network, record)
     return record
+
+
+def measure(
+    objective: Reconstruct, clean: PoseBatch, trials: Mapping[str, Corruption] | None
+) -> dict[str, dict[str, float]]:
+    """Return the figures of a network on windows of one data set, by trial."""
+    return {name: objective.evaluate(clean, trial) for name, trial in (trials or {}).items()}
 
 
 def adopt(network: torch.nn.Module, prior: str | Path) -> dict[str, Any]:
@@ -137,8 +148,16 @@ def write(path: str | Path, network: torch.nn.Module, provenance: Mapping[str, A
     """Write a finished network in half precision; counts and calibration stay exact."""
     buffers = dict(network.named_buffers())
     tensors = {
-        name: value if name in buffers else value.half()
+        name: _exact(value) if name in buffers else value.half()
         for name, value in network.state_dict().items()
     }
     checkpoint.save(path, tensors, Metadata.of(network, provenance))
     _log.info("wrote %s, %d bytes", path, Path(path).stat().st_size)
+
+
+def _exact(value: Tensor) -> Tensor:
+    """Return large tensors, such as adopted Gaussians, in half precision if that loses nothing."""
+    if value.numel() < 1000 or not value.is_floating_point():
+        return value
+    half = value.half()
+    return half if torch.equal(half.to(value.dtype), value) else value

@@ -62,7 +62,7 @@ def test_a_run_leaves_a_model_that_completes_and_says_where_it_is_from(tmp_path)
     assert record["command"] == "a test"
     assert record["steps"] == 30
     assert record["history"][-1]["validation_error"] < record["history"][0]["validation_error"]
-    assert record["metrics"]["random"]["offline_coverage"] == pytest.approx(0.9, abs=0.05)
+    assert record["metrics"]["one"]["random"]["offline_coverage"] == pytest.approx(0.9, abs=0.05)
     assert found.tensors["enter.0.weight"].dtype == torch.float16
     assert found.tensors["support"].dtype == torch.float32
     completer = AutoencoderCompleter(weights=tmp_path / "model.safetensors")
@@ -112,5 +112,5 @@ def test_the_experiment_builds_what_is_learned(config, model):
     assert type(objective.network).__name__.lower() == model
     assert instantiate(cfg.task.trainer, _convert_="all").steps == 7
     trials = instantiate(cfg.task.trials, _convert_="all")
-    assert set(cfg.task.shares) == set(cfg.task.data) == {"sktdd", "ue_adl", "cmu"}
+    assert set(cfg.task.shares) == set(cfg.task.data) == {"sktdd", "ue_adl", "cmu", "simulated"}
     assert len(trials) >= 8

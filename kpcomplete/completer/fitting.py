@@ -83,7 +83,7 @@ def fit(
     moving: Sequence[str],
     seed: int = 0,
     frames: int = 1500,
-    poses: int = 200,
+    poses: int = 120,
     rank: int = 8,
     strength: float = 100.0,
     rounds: int = 20,
@@ -140,10 +140,11 @@ def fit_poses(
     directions = [estimate.low_rank(covariance, rank) for _, covariance in flat]
     common = {"joints": joints, "weight": torch.full((len(views),), 1 / len(views))}
     factor = torch.linalg.cholesky(torch.stack([covariance for _, covariance in full]))
-    gaussian = {"mean": torch.stack([mean for mean, _ in full]).float(), "factor": factor.float()}
+    # precise to a thousandth of a standard deviation, which is plenty
+    gaussian = {"mean": torch.stack([mean for mean, _ in full]).half(), "factor": factor.half()}
     low_rank = {
-        "mean": torch.stack([mean for mean, _ in flat]).float(),
-        "loadings": torch.stack([loadings for loadings, _ in directions]).float(),
+        "mean": torch.stack([mean for mean, _ in flat]).half(),
+        "loadings": torch.stack([loadings for loadings, _ in directions]).half(),
         "noise": torch.stack([noise for _, noise in directions]).float(),
     }
     return common | gaussian, common | low_rank
