@@ -13,9 +13,9 @@ from kpcomplete.completer import Completer
 from kpcomplete.detector import Detector
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.recording import sequence
 from kpcomplete.result import Person, Result
 from kpcomplete.sink import Sink
-from kpcomplete.skeleton import CANONICAL, Skeleton
 from kpcomplete.source import Source
 from kpcomplete.window import View, Window
 
@@ -65,26 +65,6 @@ class Pipeline:
                 for seat in seats
             },
         )
-
-
-def sequence(frames: Sequence[Frame], seat: str, info: StreamInfo) -> PoseSequence:
-    """Return one person of some frames as a sequence; frames without it are MISSING."""
-    skeleton = Skeleton.load(CANONICAL)
-    keypoints = np.full((len(frames), len(skeleton), 2), np.nan, dtype=np.float32)
-    confidence = np.zeros((len(frames), len(skeleton)), dtype=np.float32)
-    for i, frame in enumerate(frames):
-        if seat in frame.people:
-            keypoints[i] = frame.people[seat].keypoints
-            confidence[i] = frame.people[seat].confidence
-    return PoseSequence.observed(
-        keypoints,
-        confidence,
-        skeleton=skeleton,
-        fps=info.fps,
-        image_size=info.image_size,
-        person=seat,
-        times=np.array([frame.time for frame in frames]),
-    )
 
 
 def _trusted(raw: PoseSequence, min_confidence: float) -> PoseSequence:

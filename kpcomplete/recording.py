@@ -1,12 +1,15 @@
 """A whole recording in memory, with all that was found in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+
+from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.pose import Array, PoseSequence
-from kpcomplete.skeleton import Skeleton, convert
+from kpcomplete.skeleton import CANONICAL, Skeleton, convert
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +59,26 @@ class Recording:
             completed={seat: poses.to(skeleton) for seat, poses in self.completed.items()},
             joints3d={s: convert(p, self.skeleton, skeleton) for s, p in self.joints3d.items()},
         )
+
+
+def sequence(frames: Sequence[Frame], seat: str, info: StreamInfo) -> PoseSequence:
+    """Return one person of some frames as a sequence; frames without it are MISSING."""
+    skeleton = Skeleton.load(CANONICAL)
+    keypoints = np.full((len(frames), len(skeleton), 2), np.nan, dtype=np.float32)
+    confidence = np.zeros((len(frames), len(skeleton)), dtype=np.float32)
+    for i, frame in enumerate(frames):
+        if seat in frame.people:
+            keypoints[i] = frame.people[seat].keypoints
+            confidence[i] = frame.people[seat].confidence
+    return PoseSequence.observed(
+        keypoints,
+        confidence,
+        skeleton=skeleton,
+        fps=info.fps,
+        image_size=info.image_size,
+        person=seat,
+        times=np.array([frame.time for frame in frames]),
+    )
 
 
 def provenance(

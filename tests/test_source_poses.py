@@ -13,10 +13,11 @@ from kpcomplete.errors import SettingError, SkeletonError, SourceError
 from kpcomplete.frame import Frame
 from kpcomplete.importer.table import Table
 from kpcomplete.pose import Visibility
+from kpcomplete.recording import sequence
 from kpcomplete.result import Person, Result
 from kpcomplete.sink.archive import Archive
 from kpcomplete.skeleton import Skeleton
-from kpcomplete.source.corrupted import Corrupted, gather
+from kpcomplete.source.corrupted import Corrupted
 from kpcomplete.source.poses import Poses
 from kpcomplete.source.synthetic import Synthetic
 
@@ -136,7 +137,7 @@ def test_a_joint_that_was_missing_is_never_revealed():
 
     first = Corrupted(source=Synthetic(length=9), corruption=RandomJoints(ratio=0.5))
     frames = [Frame(index=f.index, time=f.time, people=f.people) for f in first]
-    sequence = gather(frames, "driver", first.info)
+    sequence = sequence(frames, "driver", first.info)
     again = Corrupted(source=Poses.from_sequences([sequence]), corruption=reveal)
     before, after = stack(frames, "driver"), stack(list(again), "driver")
     np.testing.assert_array_equal(np.isnan(before), np.isnan(after))
@@ -158,8 +159,8 @@ def archive(tmp_path):
     whole = [Frame(index=f.index, time=f.time, people=f.truth) for f in frames]
     people = {}
     for name in ("a", "b"):
-        seen = gather(list(frames), name, truth.info)
-        full = gather(whole, name, truth.info)
+        seen = sequence(list(frames), name, truth.info)
+        full = sequence(whole, name, truth.info)
         filled = np.where(seen.is_observed, Visibility.OBSERVED, Visibility.COMPLETED)
         completed = replace(full, visibility=filled.astype(np.uint8))
         people[name] = Person(observed=seen, completed=completed)

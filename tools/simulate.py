@@ -1,3 +1,7 @@
-from kpcomplete.app.simulate import main
+"""The same as: kpcomplete simulate."""
 
-main()
+import sys
+
+from kpcomplete.app.cli import run
+
+run("simulate", *sys.argv[1:])

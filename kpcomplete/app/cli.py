@@ -13,6 +13,7 @@ COMMANDS = {
     "export": "write results in other formats: export source=out/drive.parquet exporter=trc",
     "evaluate": "hide joints on purpose, and measure how well they are completed",
     "train": "train or fit the models: train experiment=completer",
+    "simulate": "make training material: seated bodies in 3D (needs kpcomplete[cabin])",
     "info": "show versions, weights, devices, and what is missing",
 }
 

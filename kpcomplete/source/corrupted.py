@@ -1,6 +1,6 @@
 """A recording whose joints were hidden or moved on purpose."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.corruption import Corruption
 from kpcomplete.frame import Array, Detection, Frame, StreamInfo
 from kpcomplete.pose import PoseSequence
-from kpcomplete.skeleton import CANONICAL, Skeleton
+from kpcomplete.recording import sequence
 from kpcomplete.source import Source
 
 
@@ -45,7 +45,7 @@ class Corrupted:
         people = {name: None for frame in frames for name in frame.people}
         if not people:
             return tuple(frames)
-        poses = [gather(frames, name, self.info) for name in people]
+        poses = [sequence(frames, name, self.info) for name in people]
         keypoints, confidence = self._corrupt(poses)
         there = np.isfinite(keypoints).all(axis=-1).any(axis=-1)
         out = []
@@ -80,22 +80,3 @@ class Corrupted:
 
 def _without_image(frame: Frame) -> Frame:
     return Frame(index=frame.index, time=frame.time, people=frame.people, truth=frame.truth)
-
-
-def gather(frames: list[Frame], name: str, info: StreamInfo) -> PoseSequence:
-    """Return one person of some frames; frames without it are MISSING."""
-    joints = len(Skeleton.load(CANONICAL))
-    absent = Detection(
-        keypoints=np.full((joints, 2), np.nan, np.float32), confidence=np.zeros(joints, np.float32)
-    )
-    people: list[Mapping[str, Detection]] = [frame.people for frame in frames]
-    found = [there.get(name, absent) for there in people]
-    return PoseSequence.observed(
-        np.stack([person.keypoints for person in found]),
-        np.stack([person.confidence for person in found]),
-        skeleton=Skeleton.load(CANONICAL),
-        fps=info.fps,
-        image_size=info.image_size,
-        person=name,
-        times=np.array([frame.time for frame in frames]),
-    )
