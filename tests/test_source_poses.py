@@ -137,8 +137,8 @@ def test_a_joint_that_was_missing_is_never_revealed():
 
     first = Corrupted(source=Synthetic(length=9), corruption=RandomJoints(ratio=0.5))
     frames = [Frame(index=f.index, time=f.time, people=f.people) for f in first]
-    sequence = sequence(frames, "driver", first.info)
-    again = Corrupted(source=Poses.from_sequences([sequence]), corruption=reveal)
+    pose = sequence(frames, "driver", first.info)
+    again = Corrupted(source=Poses.from_sequences([pose]), corruption=reveal)
     before, after = stack(frames, "driver"), stack(list(again), "driver")
     np.testing.assert_array_equal(np.isnan(before), np.isnan(after))
 
