@@ -24,8 +24,8 @@ def main(cfg: DictConfig) -> None:
         target = folder / f"{stems[recording]}{exporter.ending}"
         if target.exists() and target.samefile(recording):
             raise OutputError(f"{target} is the source itself; name another output_dir")
-        for path in exporter(_read(recording, cfg), target):
-            print(path)
+        written = exporter(_read(recording, cfg), target)
+        print(*(written if len(written) < 4 else [f"{target}: {len(written)} files"]), sep="\n")
 
 
 def _read(path: str, cfg: DictConfig) -> Recording:
