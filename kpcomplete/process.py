@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from kpcomplete.errors import KpcompleteError, OutputError, SettingError
@@ -53,6 +54,7 @@ class Process:
                 f"no sink writes {', '.join(unknown)}; there are {', '.join(self.sinks)}"
             )
         folder = Path(self.output_dir)
+        torch.set_num_threads(1)  # poses are small: the cores have detecting and drawing to do
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

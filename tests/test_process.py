@@ -219,6 +219,13 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     assert not [p for p in out.iterdir() if p.name != "manifest.csv"]
 
 
+@pytest.mark.parametrize(
+    ("source", "text"), [((), "name what to read"), (("source=synthetic",), "wants source=PATH")]
+)
+def test_a_source_without_a_path(source, text, tmp_path):
+    assert text in kpcomplete("process", *source, f"output_dir={tmp_path}")[1]
+
+
 def test_stems_are_unique():
     stems = output_stems(["a/x.mp4", "b/x.mp4", "b/x.mkv", "c/y.mp4", "/abs/folder"])
     assert stems["c/y.mp4"] == "y"

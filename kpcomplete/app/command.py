@@ -63,10 +63,10 @@ def paths_of(cfg: DictConfig) -> list[str]:
         SettingError: If the source is not one with a path.
         SourceError: If there is nothing at the path.
     """
-    if "path" not in cfg.source:
-        raise SettingError(f"this command wants source=PATH, but got {cfg.source}")
     if OmegaConf.is_missing(cfg.source, "path"):
         raise SettingError("name what to read with source=PATH")
+    if "path" not in cfg.source:
+        raise SettingError(f"this command wants source=PATH, but got {cfg.source}")
     path = cfg.source.path
     return expand(list(path) if OmegaConf.is_list(path) else path)
 
