@@ -85,6 +85,14 @@ def test_nothing_is_nearer_to_a_camera_than_asked(tmp_path):
     assert ankle[1].item() == pytest.approx(360 + 640 / 0.4, abs=1.0)
 
 
+def test_joints_are_off_as_a_detector_may_be(tmp_path):
+    file = write(tmp_path / "a.safetensors")
+    exact = Simulated(file=file, cameras=[AHEAD]).load().keypoints
+    off = Simulated(file=file, cameras=[AHEAD], offset=0.02).load().keypoints - exact
+    assert off[:3].std(dim=0).max() < 1e-3  # the same throughout a clip
+    assert off.std().item() == pytest.approx(640 * 0.02 / 2, rel=0.3)
+
+
 @pytest.mark.parametrize(
     ("spoil", "text"),
     [

@@ -55,6 +55,9 @@ class Simulated:
         draws: How many cameras of each kind see each clip.
         nearest: Metres that all joints are before a camera, or it moves back; feet beside or
             behind it would be nowhere in its image.
+        offset: Metres, standard deviation in each direction, by which a detector's idea of a joint
+            differs from that of the simulation; drawn for each camera, clip and joint, so that
+            nobody relies on millimetres.
         seed: Same seed, same cameras.
 
     Raises:
@@ -65,6 +68,7 @@ class Simulated:
     cameras: Sequence[CameraRange]
     draws: int = 1
     nearest: float = 0.3
+    offset: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -91,7 +95,9 @@ class Simulated:
         sets = []
         for camera in self.cameras:
             for _ in range(self.draws):
-                pixels = project(points, clip, centres, ahead, camera, generator, self.nearest)
+                shift = self.offset * torch.randn(len(lengths), 33, 3, generator=generator)
+                seen = points + shift[clip]
+                pixels = project(seen, clip, centres, ahead, camera, generator, self.nearest)
                 sets.append(
                     PoseSet.from_clips(
                         torch.split(pixels, list(contents.lengths)),
