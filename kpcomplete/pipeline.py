@@ -13,6 +13,7 @@ from kpcomplete.completer import Completer
 from kpcomplete.detector import Detector
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.prefetch import prefetch
 from kpcomplete.recording import sequence
 from kpcomplete.result import Person, Result
 from kpcomplete.sink import Sink
@@ -32,6 +33,7 @@ class Pipeline:
         max_absence: Seconds. A frame without any joint of a person is a moment of occlusion, and
             is filled in, if the person is seen no further away in time than this; else the seat
             is empty there and stays so.
+        ahead: Frames that a thread of its own may detect ahead of completing and writing; 0: none.
         keep_images: Hand images on to the sinks. Costs one image per frame of the window.
     """
 
@@ -40,6 +42,7 @@ class Pipeline:
     completer: Completer
     min_confidence: float = 0.5
     max_absence: float = 1.0
+    ahead: int = 0
     keep_images: bool = False
 
     def run(self, source: Source) -> Iterator[Result]:
@@ -47,6 +50,8 @@ class Pipeline:
         frames: Iterable[Frame] = self.detector(source, source.info)
         if not self.keep_images:
             frames = (replace(frame, image=None) for frame in frames)
+        if self.ahead:
+            frames = prefetch(frames, self.ahead)
         for view in self.window.slide(frames):
             yield self._complete(view, source.info)
 

@@ -1,6 +1,7 @@
 """People found seat by seat."""
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -45,7 +46,7 @@ class Seats:
         scout: Seconds between looks for newcomers, with ``auto``; 0 for never.
         pause: Seconds between looks at an empty seat.
         recheck: Seconds between second looks, which keep things from being taken for people.
-        threads: Seats that are looked at in parallel.
+        threads: Seats that are looked at in parallel; None leaves one core to draw and encode.
 
     Raises:
         SettingError: If a preset is unknown, a zone is none, or a number is out of range.
@@ -59,7 +60,7 @@ class Seats:
     scout: float = 0.3
     pause: float = 0.2
     recheck: float = 1.0
-    threads: int = 2
+    threads: int | None = None
     _given: list[Zone] = field(init=False, repr=False)
     _room: Room | None = field(init=False, repr=False, default=None)
     _brought: dict[str, None] = field(init=False, repr=False, default_factory=dict)
@@ -71,8 +72,9 @@ class Seats:
             if not getattr(self, name) >= 0:
                 raise SettingError(f"{name} must be at least 0 s, but got {getattr(self, name)}")
         for name in ("threads", "num_people"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} must be at least 1, but got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingError(f"{name} must be at least 1, but got {value}")
         if isinstance(self.zones, Mapping):
             self._given = custom(self.zones)
         elif self.zones in ("auto", "none", None):
@@ -93,8 +95,9 @@ class Seats:
         if self.zones in ("none", None):
             yield from self._anywhere(frames, second_look)
             return
-        with ThreadPoolExecutor(self.threads, "kpcomplete-seat") as pool:
-            room = self._empty_room(second_look, pool if self.threads > 1 else None)
+        threads = self.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+        with ThreadPoolExecutor(threads, "kpcomplete-seat") as pool:
+            room = self._empty_room(second_look, pool if threads > 1 else None)
             try:
                 yield from self._seated(iter(frames), room)
             finally:
