@@ -143,7 +143,7 @@ def test_an_error_of_the_source_reaches_the_pipeline(tmp_path):
 def test_write_raises_what_went_wrong_in_the_thread(tmp_path):
     source = made.Images(length=99, fail_at=0, error=SourceError("gone"))
     result = next(made.results({"driver": made.driver(50)}, hop=50))
-    sink = Overlay(path=tmp_path / "a.mp4", source=source, queue_frames=1)
+    sink = Overlay(path=tmp_path / "a.mp4", source=source, queue_results=1)
     again = pytest.raises(SourceError, match="gone")  # when it closes
     with again, sink, pytest.raises(SourceError, match="gone"):
         sink.write(result)
@@ -184,7 +184,7 @@ def test_a_slow_thread_holds_the_pipeline_back(tmp_path, monkeypatch):
     monkeypatch.setattr(Encoder, "write", lambda *a: gate.wait(10) and original(*a))
     person = made.driver(12)
     done = []
-    with Overlay(path=tmp_path / "a.mp4", queue_frames=3) as sink:
+    with Overlay(path=tmp_path / "a.mp4", queue_results=3) as sink:
         writer = threading.Thread(
             target=lambda: [
                 done.append(sink.write(result)) for result in made.results({"driver": person}, 2)

@@ -40,7 +40,8 @@ class Overlay:
         crf: Quality of x264, 0 (lossless) .. 51.
         preset: Speed of x264, ``ultrafast`` .. ``veryslow``.
         threads: Threads of x264.
-        queue_frames: Frames that may wait to be drawn before `write` does.
+        queue_results: Results that may wait to be drawn before `write` does. Their images wait
+            with them, where results bring them.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -54,11 +55,11 @@ class Overlay:
     crf: int = 23
     preset: str = "ultrafast"
     threads: int = 1
-    queue_frames: int = 64
+    queue_results: int = 8
 
     def __enter__(self) -> "Overlay":
         self._draft = Draft(self.path)
-        self._queue: queue.Queue[Any] = queue.Queue(maxsize=self.queue_frames)
+        self._queue: queue.Queue[Any] = queue.Queue(maxsize=self.queue_results)
         self._failure: BaseException | None = None
         self._stop = threading.Event()
         self._images: Iterator[Frame] | None = None
@@ -70,9 +71,8 @@ class Overlay:
         return self
 
     def write(self, result: Result, /) -> None:
-        """Hand some frames to the thread; waits while too many are queued."""
-        for i in range(len(result.frames)):
-            self._put((result, i))
+        """Hand some frames to the thread; waits while too many results are queued."""
+        self._put(result)
 
     def _put(self, item: Any) -> None:
         while self._failure is None:
@@ -133,8 +133,12 @@ class Overlay:
                 if self._canvas is None:
                     self._draw_nothing(encoder)
                 return
-            result, i = item
-            frame = result.frames[i]
+            self._draw(encoder, item)
+
+    def _draw(self, encoder: Encoder, result: Result) -> None:
+        for i, frame in enumerate(result.frames):
+            if self._stop.is_set():
+                return
             image = frame.image if frame.image is not None else self._image(frame.index)
             if self._canvas is None:
                 self._canvas = self._make_canvas(result, image)
