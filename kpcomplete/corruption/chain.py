@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.corruption import Corruption
-from kpcomplete.corruption.seeded import Seeded, reseed_all
+from kpcomplete.corruption.seeded import Seeded, advance_all, reseed_all
 
 
 @dataclass(kw_only=True)
@@ -21,6 +21,9 @@ class Chain(Seeded):
     def reseed(self, step: int) -> None:
         super().reseed(step)
         reseed_all(self.parts, step)
+
+    def advance(self, share: float) -> None:
+        advance_all(self.parts, share)
 
     def __call__(self, batch: PoseBatch, /) -> PoseBatch:
         for part in self.parts:

@@ -7,7 +7,7 @@ import torch
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.corruption import Corruption
-from kpcomplete.corruption.seeded import Seeded, reseed_all
+from kpcomplete.corruption.seeded import Seeded, advance_all, reseed_all
 
 
 @dataclass(kw_only=True)
@@ -39,6 +39,9 @@ class Choice(Seeded):
     def reseed(self, step: int) -> None:
         super().reseed(step)
         reseed_all(self.choices, step)
+
+    def advance(self, share: float) -> None:
+        advance_all(self.choices, share)
 
     def __call__(self, batch: PoseBatch, /) -> PoseBatch:
         if not len(batch):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.corruption.occluder import box
 from kpcomplete.corruption.seeded import Seeded, check_hold, check_share
 
 
@@ -49,8 +50,6 @@ def _diagonal(batch: PoseBatch) -> torch.Tensor:
     """``[B]``: of the box around what is observed; 0 where nothing is."""
     if not batch.observed[0:1].numel():
         return batch.keypoints.new_zeros(len(batch))
-    seen = batch.observed[..., None]
-    high = batch.keypoints.masked_fill(~seen, -torch.inf).amax(dim=(1, 2))
-    low = batch.keypoints.masked_fill(~seen, torch.inf).amin(dim=(1, 2))
+    low, high = box(batch)
     length: torch.Tensor = (high - low).norm(dim=-1)
-    return torch.where(batch.observed.any(dim=2).any(dim=1), length, 0.0)
+    return length

@@ -13,6 +13,13 @@ def reseed_all(parts: Iterable[object], step: int) -> None:
             part.reseed(step)
 
 
+def advance_all(parts: Iterable[object], share: float) -> None:
+    """Tell those parts that draw how much of the training is done."""
+    for part in parts:
+        if isinstance(part, Seeded):
+            part.advance(share)
+
+
 @dataclass(kw_only=True)
 class Seeded:
     """Base of what draws at random.
@@ -31,6 +38,9 @@ class Seeded:
         """Restart the draws at a step of training, so that a resumed run repeats them."""
         self._step = step
         self._generators.clear()
+
+    def advance(self, share: float) -> None:
+        """Say how much of the training is done, 0..1; most corruptions do not mind."""
 
     def generator(self, device: torch.device) -> torch.Generator:
         """Return the generator of a device, made when first asked for."""
