@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
@@ -52,7 +52,9 @@ def prior():
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
 def model(request):
     torch.manual_seed(0)
-    network = instantiate(OmegaConf.load(request.param), _convert_="all")
+    with initialize_config_module("kpcomplete.conf", version_base="1.3"):
+        config = compose(f"model/{request.param.stem}").model
+    network = instantiate(config, _convert_="all")
     network.prepare(clean(batch=20))
     if isinstance(network, Temporal):
         network.adopt(prior())
@@ -68,7 +70,10 @@ def causal(request):
 
 
 def test_there_are_configs():
-    assert {path.stem for path in CONFIGS} >= {"linear", "mlp", "temporal"}
+    assert {path.stem for path in CONFIGS} >= {
+        "linear", "mlp", "tied", "sparse", "contractive", "variational", "convolutional",
+        "transformer", "temporal",
+    }  # fmt: skip
 
 
 def test_gives_a_latent_a_frame_and_a_prediction_a_joint(model, causal):

@@ -46,11 +46,15 @@ class Latent:
         code: One latent a frame.
         timeline: What time adds to it: when each joint was last and will next be observed.
         prior: What the network starts from, if it starts from anything.
+        middle: Of a variational network, where the latents are that fit.
+        log_variance: And the logarithm of how far around, squared.
     """
 
     code: Float[Tensor, "batch time latent"]
     timeline: Timeline
     prior: Prediction | None = None
+    middle: Float[Tensor, "batch time latent"] | None = None
+    log_variance: Float[Tensor, "batch time latent"] | None = None
 
 
 class Autoencoder(nn.Module, ABC):
@@ -120,7 +124,11 @@ class Autoencoder(nn.Module, ABC):
             ``loss``, and what it is made of: ``error`` the mean distance on hidden joints in body
             units, ``nll`` the negative log likelihood of a Student t distribution.
         """
-        found = self.decode(self.encode(corrupted, causal=causal))
+        return self.judge(self.encode(corrupted, causal=causal), corrupted, clean)
+
+    def judge(self, latent: Latent, corrupted: PoseBatch, clean: PoseBatch) -> dict[str, Tensor]:
+        """Return the same figures for latents that are there already."""
+        found = self.decode(latent)
         known = clean.observed & found.known
         hidden = known & ~corrupted.observed
         weight = hidden + self.observed_weight * (known & corrupted.observed)

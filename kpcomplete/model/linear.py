@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.model.frame import FrameAutoencoder
+from kpcomplete.model.stack import Tied
 
 
 class Linear(FrameAutoencoder):
@@ -16,13 +17,16 @@ class Linear(FrameAutoencoder):
 
     Args:
         latent: Number of components.
+        tied: Whether the matrix out stays the one in, transposed.
     """
 
-    def __init__(self, *, latent: int = 12) -> None:
-        super().__init__({"latent": latent})
+    def __init__(self, *, latent: int = 12, tied: bool = False) -> None:
+        super().__init__({"latent": latent, "tied": tied})
         size = 2 * len(self.skeleton)
         self.enter = nn.Linear(size, latent, bias=False)
-        self.leave = nn.Linear(latent, size, bias=False)
+        self.leave: nn.Module = (
+            Tied(self.enter, size, bias=False) if tied else nn.Linear(latent, size, bias=False)
+        )
 
     def squeeze(self, values: Tensor, observed: Tensor) -> Tensor:
         code: Tensor = self.enter(values.flatten(2))
@@ -41,4 +45,5 @@ class Linear(FrameAutoencoder):
         values, vectors = torch.linalg.eigh(frames.T @ frames)
         components = vectors[:, values.argsort(descending=True)[: self.enter.out_features]]
         self.enter.weight.copy_(components.T)
-        self.leave.weight.copy_(components)
+        if isinstance(self.leave, nn.Linear):
+            self.leave.weight.copy_(components)
