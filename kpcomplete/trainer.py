@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from kpcomplete import unfinished
 from kpcomplete.batch import PoseBatch
-from kpcomplete.errors import MissingDependencyError
+from kpcomplete.errors import MissingDependencyError, SettingError
 from kpcomplete.objective import Objective
 from kpcomplete.sampler import Sampler
 
@@ -58,6 +58,8 @@ class Trainer:
         warmup: Steps until the learning rate is at its highest.
         clip: Largest norm of the gradient.
         average: Share of the averaged weights that one step keeps; 0 averages nothing.
+        pretraining: ``greedy`` first trains stacked networks layer by layer; None does not.
+        pretraining_share: Of steps and minutes, that goes into it; all layers get the same.
         seed: Same seed, same run (on the same device, without ``minutes``).
         accelerator: Of Lightning Fabric: ``cpu``, ``cuda``, ``auto``, ...
         devices: How many; several train data-parallel.
@@ -78,6 +80,8 @@ class Trainer:
     warmup: int = 200
     clip: float = 1.0
     average: float = 0.999
+    pretraining: str | None = None
+    pretraining_share: float = 0.3
     seed: int = 0
     accelerator: str = "cpu"
     devices: int = 1
@@ -89,6 +93,15 @@ class Trainer:
     tensorboard: str | None = None
     progress: bool = True
 
+    def __post_init__(self) -> None:
+        if self.pretraining not in (None, "greedy"):
+            raise SettingError(f"pretraining must be greedy or null, but got {self.pretraining!r}")
+        if self.pretraining and (self.devices > 1 or not 0 < self.pretraining_share < 1):
+            raise SettingError(
+                "greedy pretraining runs on one device, for a share of the training between 0 and "
+                f"1, but got devices={self.devices}, pretraining_share={self.pretraining_share}"
+            )
+
     def fit(
         self, objective: Objective, data: Sampler, validation: Sequence[PoseBatch] = ()
     ) -> Progress:
@@ -98,8 +111,25 @@ class Trainer:
             FloatingPointError: If the loss is not finite; names the step.
             ModelFileError: If ``state`` is of another network.
             MissingDependencyError: If TensorBoard is asked for and not installed.
+            SettingError: If the network cannot be trained layer by layer and should be.
         """
-        return _Run(self, objective, data, validation).fit()
+        if self.pretraining is None:
+            return _Run(self, objective, data, validation).fit()
+        stages = objective.stages()
+        part = self.pretraining_share / len(stages)
+        stage = replace(self._part(part), state=None, tensorboard=None)
+        if not (self.resume and self.state and Path(self.state).exists()):
+            for number, layer in enumerate(stages):
+                done = _Run(replace(stage, seed=self.seed + number), layer, data, ()).fit()
+                _log.info("pretrained layer %d: %s", number, done.history[-1:])
+        rest = self._part(1 - self.pretraining_share)
+        return _Run(rest, objective, data, validation).fit()
+
+    def _part(self, share: float) -> "Trainer":
+        """Return the trainer of a share of the run, without pretraining."""
+        minutes = self.minutes and self.minutes * share
+        steps = max(round(self.steps * share), 1)
+        return replace(self, steps=steps, minutes=minutes, pretraining=None)
 
     def rate(self, step: int, seconds: float) -> float:
         """Return the learning rate of a step."""
@@ -173,6 +203,7 @@ class _Run:
         seed = (self.set.seed * 1_000_003 + step * self.fabric.world_size + rank) % 2**63
         torch.manual_seed(seed)  # dropout
         self.objective.reseed(seed)
+        self.objective.advance(self.set.share(step, self.done.seconds))
         self.objective.train()
         clean = self.data.draw(self.set.batch_size, torch.Generator().manual_seed(seed))
         for group in self.optimizer.param_groups:

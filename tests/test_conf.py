@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[1]
 CHOICES = {"corruption", "completer", "data", "detector", "exporter", "importer", "model",
-           "objective", "sink", "source", "benchmark"}  # fmt: skip
+           "objective", "penalty", "sink", "source", "benchmark"}  # fmt: skip
 PLACES = {"app", "cabin", "sample", "weights"}  # folders that are no choice
 SETTINGS = {"experiment", "skeleton", "window", "trainer"}  # choices of values, not of classes
 PARTS = sorted(p for group in CHOICES for p in (ROOT / "conf" / group).glob("*.yaml"))

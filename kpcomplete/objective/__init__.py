@@ -1,10 +1,12 @@
 """What is being learned."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.errors import SettingError
 
 
 class Objective(nn.Module, ABC):
@@ -34,3 +36,14 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def calibrate(self, clean: PoseBatch) -> dict[str, float]:
         """Make the network's probabilities true on people it was not trained on."""
+
+    def advance(self, share: float) -> None:
+        """Say how much of the training is done, 0..1; what changes with that, does."""
+
+    def stages(self) -> Sequence["Objective"]:
+        """Return what may be learned before, layer by layer.
+
+        Raises:
+            SettingError: If there is nothing of the kind.
+        """
+        raise SettingError(f"{type(self).__name__} is not learned layer by layer")

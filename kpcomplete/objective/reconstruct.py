@@ -9,11 +9,13 @@ from torch import Tensor
 from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.corruption import Corruption
-from kpcomplete.corruption.seeded import Seeded, check_share, reseed_all
+from kpcomplete.corruption.seeded import Seeded, advance_all, check_share, reseed_all
 from kpcomplete.model import CAUSAL, OFFLINE, SEEN, UNSEEN, Autoencoder
 from kpcomplete.model.timeline import Timeline
 from kpcomplete.objective import Objective
 from kpcomplete.objective.augment import Augment
+from kpcomplete.objective.greedy import layers
+from kpcomplete.penalty import Penalty
 
 _COVERED = 0.9
 _MODES = ((OFFLINE, "offline"), (CAUSAL, "causal"))
@@ -39,6 +41,7 @@ class Reconstruct(Objective):
         augment: Variations of the clean pose, before it is corrupted.
         placement: Variations of scale and place after normalisation, which in use is fitted on
             whatever joints happen to be seen.
+        penalty: What latents are charged for in training.
         causal: Share of batches in which the model sees no later frames.
         seed: Same seed, same draws.
 
@@ -53,6 +56,7 @@ class Reconstruct(Objective):
         corruption: Corruption,
         augment: Augment | None = None,
         placement: Augment | None = None,
+        penalty: Penalty | None = None,
         causal: float = 0.5,
         seed: int = 0,
     ) -> None:
@@ -62,6 +66,8 @@ class Reconstruct(Objective):
         self.corruption = corruption
         self.augment = augment
         self.placement = placement
+        self.penalty = penalty
+        self._done = 1.0  # share of the training
         self._coin = _Coin(share=causal, seed=seed)
 
     def prepare(self, clean: PoseBatch) -> None:
@@ -74,9 +80,24 @@ class Reconstruct(Objective):
     def reseed(self, step: int) -> None:
         reseed_all([self.corruption, self.augment, self.placement, self._coin], step)
 
+    def advance(self, share: float) -> None:
+        self._done = share
+        if self.penalty:
+            self.penalty.advance(share)
+
+    def stages(self) -> list[Objective]:
+        self.train()  # clean poses are varied
+        return layers(self.network, self.corrupt, self.reseed)
+
     def forward(self, clean: PoseBatch) -> dict[str, Tensor]:
         corrupted, clean = self.corrupt(clean)
-        return self.network.loss(corrupted, clean, causal=self._coin(clean.device))
+        causal = self._coin(clean.device)
+        if not (self.penalty and self.training):
+            return self.network.loss(corrupted, clean, causal=causal)
+        latent = self.network.encode(corrupted, causal=causal)
+        figures = self.network.judge(latent, corrupted, clean)
+        penalty = self.penalty(self.network, corrupted, latent)
+        return figures | {"loss": figures["loss"] + penalty, "penalty": penalty.detach()}
 
     def corrupt(
         self, clean: PoseBatch, corruption: Corruption | None = None
@@ -85,7 +106,9 @@ class Reconstruct(Objective):
         clean = normalize.fit(clean).into_body(clean)
         if self.training and self.augment:
             clean = self.augment(clean)
-        corrupted = (corruption or self.corruption)(clean)
+        corruption = corruption or self.corruption
+        advance_all([corruption], self._done if self.training else 1.0)
+        corrupted = corruption(clean)
         placement = normalize.fit(corrupted)
         corrupted, clean = placement.into_body(corrupted), placement.into_body(clean)
         if self.training and self.placement:
