@@ -88,19 +88,30 @@ def coverage(
         level: 0..1.
         counted: ``[...]`` bool, or None for all.
     """
+    square = squared_deviations(estimate, truth, covariance)
+    inside = np.where(np.isfinite(square), square <= chi_square(level), np.nan)
+    return _mean(inside, counted)
+
+
+def squared_deviations(estimate: Array, truth: Array, covariance: Array) -> Array:
+    """Return squared distances ``[...]`` in standard deviations; NaN where there are none."""
     apart = np.asarray(estimate, np.float64) - np.asarray(truth, np.float64)
     a, b, c, determinant = _entries(covariance)
     x, y = apart[..., 0], apart[..., 1]
     with np.errstate(divide="ignore", invalid="ignore"):
         square = (c * x * x - 2 * b * x * y + a * y * y) / determinant
-    usable = np.isfinite(square) & (determinant > 0)
-    return _mean(np.where(usable, square <= _chi_square(level), np.nan), counted)
+    return np.where(np.isfinite(square) & (determinant > 0), square, np.nan)
+
+
+def chi_square(level: float) -> float:
+    """Return the squared deviation that holds a share of a Gaussian in the plane."""
+    return float(-2 * np.log1p(-level))
 
 
 def area(covariance: Array, level: float) -> Array:
     """Return the area ``[...]`` of ellipses that hold ``level``, in the covariance's unit."""
     determinant = _entries(covariance)[3]
-    found: Array = np.pi * _chi_square(level) * np.sqrt(np.maximum(determinant, 0))
+    found: Array = np.pi * chi_square(level) * np.sqrt(np.maximum(determinant, 0))
     return found
 
 
@@ -208,7 +219,7 @@ def interval_by_person(
     values: Sequence[float] | Array,
     people: Sequence[str],
     *,
-    statistic: Callable[[Array], float] = lambda x: float(np.mean(x)),
+    statistic: Callable[[Array], float] | None = None,
     level: float = 0.95,
     rounds: int = 2000,
     seed: int = 0,
@@ -218,7 +229,7 @@ def interval_by_person(
     Args:
         values: ``[N]``, e.g. one error a clip.
         people: ``[N]`` whose they are.
-        statistic: Of values.
+        statistic: Of values; None for their mean.
         level: 0..1.
         rounds: Of drawing.
         seed: Same seed, same interval.
@@ -229,7 +240,11 @@ def interval_by_person(
     groups = [values[names == name] for name in sorted(set(people))]
     generator = np.random.default_rng(seed)
     drawn = generator.integers(len(groups), size=(rounds, len(groups)))
-    found = [statistic(np.concatenate([groups[i] for i in row])) for row in drawn]
+    if statistic is None:
+        total, count = np.array([[group.sum(), len(group)] for group in groups]).T
+        found = total[drawn].sum(axis=1) / count[drawn].sum(axis=1)
+    else:
+        found = [statistic(np.concatenate([groups[i] for i in row])) for row in drawn]
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -243,8 +258,3 @@ def _entries(covariance: Array) -> tuple[Array, Array, Array, Array]:
     covariance = np.asarray(covariance, np.float64)
     a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
     return a, b, c, a * c - b * b
-
-
-def _chi_square(level: float) -> float:
-    """Return the quantile for two degrees of freedom."""
-    return float(-2 * np.log1p(-level))

@@ -1,72 +1,40 @@
 """Hiding joints on purpose, and what is said of their completion."""
 
+import base64
+import contextlib
 import csv
+import io
+import json
+import re
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import torch
 import video_files
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from PIL import Image
 
 from kpcomplete.app import cli
-from kpcomplete.frame import Detection, Frame
-from kpcomplete.pose import PoseSequence
-from kpcomplete.result import Person, Result
-from kpcomplete.sink.robustness import Robustness
-from kpcomplete.skeleton import Skeleton
+from kpcomplete.batch import PoseBatch
+from kpcomplete.occlusion import Occlusion
 
-SKELETON = Skeleton.load("blazepose33")
-
-
-def person(keypoints):
-    return PoseSequence.observed(keypoints, skeleton=SKELETON, fps=30, image_size=(640, 480))
-
-
-def standing():
-    """One frame: shoulders 100 px apart, the nose 40 px above; S is 100 px."""
-    points = np.full((1, 33, 2), np.nan, dtype=np.float32)
-    for joint, place in {"nose": (50, -40), "left_shoulder": (100, 0), "right_shoulder": (0, 0),
-                         "left_wrist": (120, 80)}.items():  # fmt: skip
-        points[0, SKELETON.index(joint)] = place
-    return points
-
-
-def test_figures_by_hand():
-    truth = standing()
-    wrist = SKELETON.index("left_wrist")
-    raw, done = truth.copy(), truth.copy()
-    raw[0, wrist] = np.nan
-    done[0, wrist] += (30, 40)  # 50 px off, half a body unit
-    visible = person(raw)
-    filled = person(done)
-    values = {name: getattr(filled, name) for name in filled.__dataclass_fields__}
-    values["visibility"] = np.where(np.isnan(raw[..., 0]) & ~np.isnan(done[..., 0]), 1,
-                                    filled.visibility).astype(np.uint8)  # fmt: skip
-    completed = PoseSequence(**values)
-    shown = Detection(keypoints=truth[0], confidence=np.ones(33, np.float32))
-    frame = Frame(index=0, time=0.0, truth={"person": shown})
-    sink = Robustness()
-    with sink:
-        sink.write(
-            Result(
-                frames=(frame,), people={"person": Person(observed=visible, completed=completed)}
-            )
-        )
-    assert sink.figures["joint"] == ["all", "left_wrist"]
-    assert sink.figures["hidden"] == [1, 1]
-    assert sink.figures["missing"] == [0, 0]
-    assert sink.figures["error"] == pytest.approx([0.5, 0.5])
-    assert sink.figures["pck"] == [0, 0]
+FEW = "compare=[hold,linear,gaussian]"
+OCCLUSIONS = sorted((Path(__file__).parents[1] / "conf" / "occlusion").glob("*.yaml"))
 
 
 def write_poses(path, frames=90):
-    """Somebody who waves, as a plain CSV."""
+    """Somebody who opens the arms, as a plain CSV."""
     rng = np.random.default_rng(0)
     rows = [["frame", "joint", "x", "y"]]
     for t in range(frames):
         for joint, place in {"nose": (320, 120), "left_eye": (330, 112), "right_eye": (310, 112),
                              "left_shoulder": (370, 180), "right_shoulder": (270, 180),
                              "left_elbow": (390, 260), "right_elbow": (250, 260),
-                             "left_wrist": (380 + 40 * np.sin(t / 8), 330),
-                             "right_wrist": (260, 330)}.items():  # fmt: skip
+                             "left_wrist": (380 + 0.5 * t, 330),
+                             "right_wrist": (260 - 0.5 * t, 330)}.items():  # fmt: skip
             x, y = np.array(place) + rng.normal(0, 0.3, 2)
             rows.append([t, joint, f"{x:.2f}", f"{y:.2f}"])
     with open(path, "w", newline="") as file:
@@ -74,26 +42,116 @@ def write_poses(path, frames=90):
     return path
 
 
-def test_the_command_compares_completers_on_the_same_joints(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """The output folder of the command, and what it printed."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    poses, output = write_poses(folder / "waving.csv"), folder / "out"
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        cli.run(
+            "evaluate",
+            "experiment=robustness",
+            f"source={poses}",
+            f"output_dir={output}",
+            "judged=[linear]",
+            FEW,
+            "~occlusions.frames",
+            "~occlusions.random_joints",
+        )
+    return output, said.getvalue()
+
+
+def test_the_command_compares_completers_on_the_same_joints(evaluated):
+    folder, said = evaluated
+    assert "wrong joints 20" in said
+    assert "With one person no interval can be given" in said
+    table = pq.read_table(folder / "results.parquet")
+    rows = [row for row in table.to_pylist() if row["joint"] == "all" and row["kind"] == "hidden"]
+    gap = {r["completer"]: r for r in rows if (r["mode"], r["level"]) == ("offline", "0.5")}
+    assert len({(r["count"], r["mask"]) for r in gap.values()}) == 1
+    assert gap["linear"]["error"] < gap["hold"]["error"]
+    assert gap["linear"]["reference"] == gap["hold"]["reference"] == "hold"
+    difference = gap["linear"]["error"] - gap["hold"]["error"]
+    assert gap["linear"]["difference"] == pytest.approx(difference, abs=1e-5)
+    forearm = {
+        r["completer"]: r for r in rows if (r["mode"], r["level"]) == ("offline", "left_forearm")
+    }
+    assert forearm["hold"]["missing"] == 1.0  # never seen: nothing to hold
+    assert forearm["gaussian"]["missing"] == 0.0
+    live = {r["completer"] for r in rows if r["mode"] == "causal"}
+    assert live == {"hold", "gaussian"}  # linear looks ahead
+    assert "weights" in json.loads(table.schema.metadata[b"kpcomplete"])
+
+
+def test_the_page_stands_alone_and_its_pictures_open(evaluated):
+    folder, _ = evaluated
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    for picture in pictures:
+        image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("L")
+        assert image.size[0] > 500
+        assert np.ptp(np.asarray(image)) > 150  # something is drawn
+    for title in ("Forearms are gone for a while", "Worst cases", "Joint by joint"):
+        assert title in page
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "report.html", "results.parquet", "table.txt"
+    ]  # fmt: skip
+    assert (folder / "table.txt").read_text(encoding="utf-8") in evaluated[1]
+
+
+def test_the_same_seed_gives_the_same_figures(evaluated, tmp_path):
     poses = write_poses(tmp_path / "waving.csv")
-    output = tmp_path / "figures.csv"
-    cli.run("evaluate", f"source={poses}", "compare=[hold,linear,gaussian]", f"output='{output}'")
-    said = capsys.readouterr().out
-    assert said.splitlines()[3].split()[:2] == ["random_30", "left_forearm"]
-    with open(output, newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["joint"] == "all"]
-    gap = {r["completer"]: r for r in rows if r["mask"] == "gap_half_s"}
-    assert len({r["hidden"] for r in gap.values()}) == 1
-    assert float(gap["linear"]["error"]) < float(gap["hold"]["error"])
-    forearm = {r["completer"]: r for r in rows if r["mask"] == "left_forearm"}
-    assert float(forearm["hold"]["missing"]) == 1.0  # never seen: nothing to hold
-    assert float(forearm["gaussian"]["missing"]) == 0.0
+    cli.run("evaluate", f"source={poses}", f"output_dir={tmp_path / 'again'}", FEW,
+            "judged=[linear]", "~occlusions.parts", "~occlusions.random_joints")  # fmt: skip
+    again = pq.read_table(tmp_path / "again" / "results.parquet").to_pylist()
+    before = pq.read_table(evaluated[0] / "results.parquet").to_pylist()
+    found = {_key(row): row["error"] for row in before}
+    assert again
+    assert {_key(row): row["error"] for row in again} == {k: found[k] for k in map(_key, again)}
+
+
+def _key(row):
+    names = ("mode", "family", "level", "kind", "completer", "joint", "mask")
+    return tuple(row[name] for name in names)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("compare=[hold,magic]", r"no completer \['magic'\]; there are hold, linear"),
+        ("reference=magic", r"no completer \['magic'\]"),
+    ],
+)
+def test_unknown_completers_are_named(setting, said, tmp_path):
+    poses = write_poses(tmp_path / "waving.csv", frames=9)
+    with pytest.raises(SystemExit, match=said):
+        cli.run("evaluate", f"source={poses}", setting, f"output_dir={tmp_path / 'x'}")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("path", OCCLUSIONS, ids=lambda path: path.stem)
+def test_every_occlusion_hides_more_the_more_severe_it_is(path):
+    settings = OmegaConf.create({"seed": 0, "one": OmegaConf.load(path)})
+    occlusion = instantiate(settings.one, _convert_="all")
+    assert isinstance(occlusion, Occlusion)
+    generator = torch.Generator().manual_seed(0)
+    batch = PoseBatch.from_keypoints(torch.randn(20, 160, 33, 2, generator=generator))
+    changed = []
+    for corruption in occlusion.levels.values():
+        out = corruption(batch)
+        changed.append(float((out.keypoints != batch.keypoints).any(dim=-1).float().mean()))
+    assert min(changed) > 0
+    if occlusion.is_ordered:
+        assert changed == sorted(changed)
+        assert changed[-1] > 1.3 * changed[0]
 
 
 def test_videos_must_be_processed_first(tmp_path):
     video = video_files.write(tmp_path / "a.mp4")
     with pytest.raises(SystemExit, match="kpcomplete process source="):
-        cli.run("evaluate", f"source={video}", f"output='{tmp_path / 'x.csv'}'")
+        cli.run("evaluate", f"source={video}", f"output_dir={tmp_path / 'x'}")
 
 
 @pytest.mark.parametrize("exporter", ["csv", "coco", "openpose", "netcdf", "trc"])

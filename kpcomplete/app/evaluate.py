@@ -1,112 +1,149 @@
-"""Hide joints of stored poses on purpose, and measure how well each completer brings them back."""
+"""Hide joints on purpose, and measure how well each completer brings them back."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pc
-from omegaconf import DictConfig
-from tqdm import tqdm
+import pyarrow.parquet as pq
+import torch
+from omegaconf import DictConfig, OmegaConf
 
+from kpcomplete import checkpoint, report, summary
 from kpcomplete.app.command import build, command, paths_of
-from kpcomplete.completer import Completer
-from kpcomplete.corruption import Corruption
-from kpcomplete.detector.stored import Stored
-from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.app.process import weights_of
+from kpcomplete.comparison import Comparison
+from kpcomplete.errors import SettingError
+from kpcomplete.material import Material, Windows
 from kpcomplete.output import whole
-from kpcomplete.pipeline import Pipeline, run
-from kpcomplete.sink.robustness import Robustness
-from kpcomplete.source import Source
-from kpcomplete.source.corrupted import Corrupted
-from kpcomplete.source.poses import Poses
-from kpcomplete.window import Window
+from kpcomplete.recording import provenance
+from kpcomplete.replay import Recorded, stored, true_joints
+from kpcomplete.robustness import Mode, compare
 
 
 @command("evaluate")
 def main(cfg: DictConfig) -> None:
-    """Print a table of errors, and write all figures to ``output``."""
-    unknown = [name for name in cfg.compare if name not in cfg.completers]
-    if unknown:
-        raise SettingError(f"no completer {unknown}; there are {', '.join(cfg.completers)}")
-    completers = {name: build(cfg.completers[name]) for name in cfg.compare}
-    masks = {str(name): build(mask) for name, mask in cfg.masks.items()}
-    window = build(cfg.window)
-    tables = []
-    for path in tqdm(paths_of(cfg), unit="recording", disable=None):
-        poses = stored(build(cfg.source)(path=path), cfg.limit)
-        tables.append(judge(poses, masks, completers, window))
-    table = pa.concat_tables(tables)
-    with whole(cfg.output) as temporary:
-        pc.write_csv(table, temporary)
-    print(summary(table, list(masks), list(completers)))
-    print(f"\nevery recording, person and joint: {cfg.output}")
+    """Print a table of errors; write it, the report and all figures to ``output_dir``."""
+    torch.set_num_threads(1)  # poses are small
+    names = chosen(cfg)
+    refit(cfg)
+    modes = modes_of(cfg, names)
+    judged = [name for name in cfg.judged if name in names]
+    occlusions = {str(name): build(one) for name, one in cfg.occlusions.items()}
+    materials = list(materials_of(cfg))
+    findings = compare(materials, occlusions, modes, (judged or names)[0])
+    comparison = Comparison(findings, judged, cfg.reference)
+    weights = {name: dict(weights_of(_plain(cfg.completers[name]))) for name in names}
+    made = provenance(
+        config=_plain(cfg), weights={k: v for one in weights.values() for k, v in one.items()}
+    )
+    page = report.page(
+        comparison,
+        occlusions,
+        verdict=summary.verdict(comparison),
+        cautions=summary.cautions(comparison, *acquaintances(weights)),
+        about=summary.about(comparison, materials, made),
+        worst=cfg.worst,
+    )
+    table = summary.table(comparison)
+    write(Path(cfg.output_dir), page, table, comparison.table(), made)
+    print(table, *summary.verdict(comparison), sep="\n")
+    print(f"\nreport: {Path(cfg.output_dir) / 'report.html'}")
 
 
-def stored(source: Source, limit: int | None) -> Poses:
-    """Return the first frames of a recording of poses.
+def chosen(cfg: DictConfig) -> list[str]:
+    """Return the names of the completers that are compared.
 
     Raises:
-        SourceError: If the source is no file of poses, or nobody is in it.
+        SettingError: If there is no such completer.
     """
-    if not isinstance(source, Poses):
-        raise SourceError(
-            f"{source.info.name} must be a file of poses, but has images; find the people first "
-            f"with: kpcomplete process source={source.info.name}"
+    names = [str(name) for name in (cfg.completers if cfg.compare is None else cfg.compare)]
+    asked = names + ([cfg.reference] if cfg.reference else [])
+    unknown = [name for name in asked if name not in cfg.completers]
+    if unknown or not names:
+        raise SettingError(f"no completer {unknown}; there are {', '.join(cfg.completers)}")
+    return names
+
+
+def refit(cfg: DictConfig) -> None:
+    """Let completers take models from the folder ``weights`` where it has some of their name."""
+    for settings in cfg.completers.values() if cfg.weights else ():
+        for key, value in settings.items():
+            file = Path(cfg.weights) / f"{value}.safetensors"
+            if isinstance(value, str) and file.is_file():
+                settings[key] = str(file)
+
+
+def modes_of(cfg: DictConfig, names: list[str]) -> dict[str, Mode]:
+    """Return the modes, each with the completers that can do with what it sees."""
+    modes = {}
+    for mode, settings in cfg.modes.items():
+        OmegaConf.update(cfg, "causal", settings.causal)  # some completers do either
+        able = {name: build(cfg.completers[name]) for name in names}
+        if settings.causal:
+            able = {name: one for name, one in able.items() if one.causal}
+        if able:
+            modes[str(mode)] = Mode(window=build(settings.window), completers=able)
+    if not modes:
+        raise SettingError(f"none of {', '.join(names)} fits {', '.join(map(str, cfg.modes))}")
+    return modes
+
+
+def materials_of(cfg: DictConfig) -> Iterator[Material]:
+    """Yield the data set, or every recording of ``source``."""
+    if cfg.get("data") is not None:
+        yield Windows.of(
+            str(cfg.data["_target_"]).rsplit(".", 1)[-1],
+            build(cfg.data).load(),
+            length=cfg.length,
+            count=cfg.windows,
+            people=list(cfg.people or []),
         )
-    if not source.people:
-        raise SourceError(f"nobody is in {source.info.name}")
-    people = [pose[:limit] for pose in source.people.values()]
-    return Poses.from_sequences(people, name=source.info.name)
+        return
+    paths = paths_of(cfg)
+    if cfg.truth is not None and len(paths) > 1:
+        raise SettingError(f"truth={cfg.truth} can belong to one recording, but got {len(paths)}")
+    for path in paths:
+        source = build(cfg.source)(path=path)
+        poses = stored(source, limit=cfg.limit, min_confidence=cfg.min_confidence)
+        known = true_joints(poses, cfg.truth)
+        yield Recorded(poses=poses, known=known, alone=not cfg.same_people)
 
 
-def judge(
-    poses: Poses,
-    masks: Mapping[str, Corruption],
-    completers: Mapping[str, Completer],
-    window: Window,
-) -> pa.Table:
-    """Return the figures of every completer under every mask, which all see alike."""
-    parts = []
-    for mask, corruption in masks.items():
-        spoilt = Corrupted(source=poses, corruption=corruption)
-        for name, completer in tqdm(completers.items(), desc=mask, leave=False, disable=None):
-            pipeline = Pipeline(
-                detector=Stored(),
-                window=window,
-                completer=completer,
-                min_confidence=0.0,
-                max_absence=np.inf,
-            )
-            sink = Robustness(source=spoilt)
-            run(pipeline, spoilt, [sink])
-            count = len(sink.figures["person"])
-            given: dict[str, list[Any]] = {
-                "recording": [poses.info.name] * count,
-                "mask": [mask] * count,
-                "completer": [name] * count,
-            }
-            parts.append(pa.table(given | sink.figures))
-    return pa.concat_tables(parts)
+def acquaintances(
+    weights: dict[str, dict[str, str]],
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Return completer to the people it was fitted with, and to those it was calibrated with."""
+    fitted: dict[str, set[str]] = {}
+    calibrated: dict[str, set[str]] = {}
+    for name, files in weights.items():
+        for file in files:
+            about = checkpoint.load(checkpoint.find(file)).metadata.provenance
+            data = about.get("data")
+            parts = list(data.values()) if isinstance(data, dict) else []
+            parts += [about.get("people"), (about.get("prior") or {}).get("people")]
+            fitted.setdefault(name, set()).update(p for part in parts for p in part or ())
+            if "calibration" in about:
+                calibrated.setdefault(name, set()).update(about.get("held_out") or ())
+    return fitted, calibrated
 
 
-def summary(table: pa.Table, masks: list[str], completers: list[str]) -> str:
-    """Return mean errors in body units, weighted by hidden joints, a completer a line."""
-    rows = [row for row in table.to_pylist() if row["joint"] == "all"]
-    width = max(map(len, completers)) + 2
-    lines = [
-        "Mean distance from the hidden truth in body units S (1.5 x nose to neck or shoulder to",
-        "shoulder, whichever is more); a star: some joints were left missing.\n",
-        " " * width + "".join(f"{mask:>15}" for mask in masks),
-    ]
-    for name in completers:
-        cells = []
-        for mask in masks:
-            mine = [r for r in rows if (r["completer"], r["mask"]) == (name, mask) and r["hidden"]]
-            found = [r for r in mine if np.isfinite(r["error"])]
-            weights = [r["hidden"] * (1 - r["missing"]) for r in found]
-            mean = np.average([r["error"] for r in found], weights=weights) if found else np.nan
-            star = "*" if any(r["missing"] > 0 for r in mine) else " "
-            cells.append(f"{mean:>14.3f}{star}" if found else f"{'-':>15}")
-        lines.append(f"{name:<{width}}" + "".join(cells))
-    return "\n".join(lines)
+def write(folder: Path, page: str, table: str, figures: pa.Table, made: dict[str, Any]) -> None:
+    """Write what was found, each file whole or not at all."""
+    with whole(folder / "results.parquet") as path:
+        footer = {b"kpcomplete": json.dumps(made, default=str).encode()}
+        pq.write_table(figures.replace_schema_metadata(footer), path, compression="zstd")
+    for name, text in (("table.txt", table), ("report.html", page)):
+        with whole(folder / name) as path:
+            path.write_text(text, encoding="utf-8")
+
+
+def _plain(cfg: Any) -> dict[str, Any]:
+    found = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
+if __name__ == "__main__":
+    main()

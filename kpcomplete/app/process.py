@@ -32,12 +32,12 @@ def main(cfg: DictConfig) -> None:
 def job_of(cfg: DictConfig) -> Process:
     """Return the job that a config like ``conf/process.yaml`` describes."""
     resolved = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    weights = dict(_weights(resolved["completer"]))
+    weights = dict(weights_of(resolved["completer"]))
     job: Process = build(cfg.job, provenance=provenance(config=resolved, weights=weights))
     return job
 
 
-def _weights(completer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def weights_of(completer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield name and SHA-256 of the files that a completer's settings name."""
     for value in completer.values():
         if isinstance(value, str):
