@@ -82,6 +82,7 @@ def fit(
     *,
     moving: Sequence[str],
     seed: int = 0,
+    mirrored: bool = True,
     frames: int = 1500,
     poses: int = 120,
     rank: int = 8,
@@ -96,6 +97,7 @@ def fit(
         sets: Data sets by name.
         moving: See `fit_all`.
         seed: Of the frames that are drawn.
+        mirrored: Also fit the mirror image of each kind of camera.
         frames: Drawn from each kind of camera.
         poses: Stored from each kind of camera as neighbours.
         rank: Directions of probabilistic PCA.
@@ -109,7 +111,7 @@ def fit(
     if unknown or not moving:
         raise SettingError(f"motion is fitted to some of {sorted(sets)}, but got {list(moving)}")
     generator = torch.Generator().manual_seed(seed)
-    views = _views(sets, frames, generator)
+    views = _views(sets, frames, generator, mirrored)
     joints = _seen_joints(views)
     views = {name: points[:, joints] for name, points in views.items()}
     gaussian, low_rank = fit_poses(views, joints, rank, strength, rounds)
@@ -154,14 +156,26 @@ def fit_motion(sets: Sequence[PoseSet]) -> dict[str, Tensor]:
     """Return how far joints move in a time, and what a Kalman filter makes of it.
 
     All sets must have one frame rate. Left and right move alike: a driver's sides change with
-    the country.
+    the country. Where clips are short, less is told of long times.
+
+    Raises:
+        SettingError: If clips are too short or too few.
     """
     whole = PoseSet.concatenate(sets)
-    lags = torch.tensor(LAGS) / whole.fps
-    batch = whole.windows(LAGS[-1] + 16, LAGS[-1] + 16)
-    squares = estimate.variogram(batch, LAGS)
-    squares = (squares + squares[:, torch.from_numpy(Skeleton.load(CANONICAL).mirror)]) / 2
-    return {"lags": lags, "squares": squares, **estimate.damped(lags, squares)}
+    mirror = torch.from_numpy(Skeleton.load(CANONICAL).mirror)
+    for count in range(len(LAGS), 2, -1):
+        lags, length = LAGS[:count], LAGS[count - 1] + 16
+        if not len(whole.starts(length, length)):
+            continue
+        squares = estimate.variogram(whole.windows(length, length), lags)
+        if squares.isfinite().all():
+            squares = (squares + squares[:, mirror]) / 2
+            seconds = torch.tensor(lags) / whole.fps
+            return {"lags": seconds, "squares": squares, **estimate.damped(seconds, squares)}
+    raise SettingError(
+        f"motion needs many clips of {LAGS[2] + 16} frames or more, but these have "
+        f"{len(whole.keypoints)} frames in {len(whole)} clips"
+    )
 
 
 def fit_neighbours(
@@ -210,7 +224,7 @@ def _spread(weights: Mapping[str, Tensor], points: Tensor) -> Tensor:
 
 
 def _views(
-    sets: Mapping[str, PoseSet], frames: int, generator: torch.Generator
+    sets: Mapping[str, PoseSet], frames: int, generator: torch.Generator, mirrored: bool
 ) -> dict[str, Tensor]:
     """Return ``[frames, 33, 2]`` body units of each kind of camera, NaN where missing."""
     out = {}
@@ -218,18 +232,19 @@ def _views(
     for name, poses in sets.items():
         for view in sorted(set(poses.views)):
             some = poses.select([i for i, v in enumerate(poses.views) if v == view])
-            for kind, batch in _placed(some.windows(WINDOW, WINDOW)).items():
+            for kind, batch in placed(some.windows(WINDOW, WINDOW)).items():
                 points = torch.where(batch.observed[..., None], batch.keypoints, torch.nan)
                 points = points[batch.observed.sum(dim=-1) >= 2]
                 order = torch.randperm(len(points), generator=generator)[:frames]
                 straight = points[order]
                 out[f"{name} {view}{kind}"] = straight
-                turned = straight[:, mirror] * torch.tensor([-1.0, 1.0])
-                out[f"{name} {view}{kind} mirrored"] = turned
+                if mirrored:
+                    turned = straight[:, mirror] * torch.tensor([-1.0, 1.0])
+                    out[f"{name} {view}{kind} mirrored"] = turned
     return out
 
 
-def _placed(batch: PoseBatch) -> dict[str, PoseBatch]:
+def placed(batch: PoseBatch) -> dict[str, PoseBatch]:
     """Return windows as they are placed; where faces are known, also as if these were hidden.
 
     A person without a nose is placed and scaled by other joints, and not to the same size.

@@ -1,0 +1,197 @@
+"""A fold: classical completers and a network that know some people, measured on others."""
+
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from kpcomplete import checkpoint, training
+from kpcomplete.benchmark import baselines
+from kpcomplete.benchmark.hiding import errors, hide
+from kpcomplete.benchmark.table import Table
+from kpcomplete.benchmark.trial import Trial, draw, shows
+from kpcomplete.checkpoint import Checkpoint
+from kpcomplete.completer.autoencoder import AutoencoderCompleter
+from kpcomplete.completer.fitting import fit_all
+from kpcomplete.data import PoseSet
+from kpcomplete.errors import SettingError
+from kpcomplete.objective.reconstruct import Reconstruct
+from kpcomplete.trainer import Trainer
+
+log = logging.getLogger(__name__)
+MODEL = "autoencoder"
+_OWN = ("output", "held_out", "trials")  # settings of training that a fold decides by itself
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """Data that is there already.
+
+    Args:
+        poses: What it holds.
+    """
+
+    poses: PoseSet
+
+    def load(self) -> PoseSet:
+        """Return the poses."""
+        return self.poses
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fold:
+    """Who is learned from, and who is measured.
+
+    Attributes:
+        name: Of the fold.
+        train: Poses by data set; nobody of ``test`` is in them.
+        choose: What of the people of ``train`` settings are chosen on.
+        test: Poses to measure on.
+        left_out: People of ``train`` who are left out in turn to choose settings.
+        calibrated: People of ``train`` on whom a network is calibrated and not trained.
+
+    Raises:
+        SettingError: If somebody is on both sides.
+    """
+
+    name: str
+    train: Mapping[str, PoseSet]
+    choose: PoseSet
+    test: PoseSet
+    left_out: Sequence[str]
+    calibrated: Sequence[str]
+
+    def __post_init__(self) -> None:
+        both = {p for s in self.train.values() for p in s.people} & set(self.test.people)
+        if both or not len(self.test):
+            raise SettingError(
+                f"fold {self.name!r} must test people that it does not train on, but tests "
+                f"{', '.join(sorted(set(self.test.people))) or 'nobody'}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recipe:
+    """How the network of a fold is made.
+
+    Attributes:
+        objective: What is learned; each fold gets a copy that has learned nothing.
+        trainer: The training loop.
+        minutes: For each fold; 0 makes none.
+        prior: Whether the network starts from Gaussians, which are then fitted to the fold.
+        settings: What else `kpcomplete.training.run` takes.
+    """
+
+    objective: Reconstruct
+    trainer: Trainer
+    minutes: float
+    prior: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, fold: Fold, folder: Path) -> Path:
+        """Train on a fold's people but those who calibrate, and return the checkpoint."""
+        data = {name: Known(poses=poses) for name, poses in fold.train.items()}
+        settings = {k: v for k, v in self.settings.items() if k not in _OWN}
+        if settings.get("shares"):
+            settings["shares"] = {name: settings["shares"].get(name, 1.0) for name in data}
+        if self.prior:
+            written = fit_all(
+                parts=data, folder=str(folder / "prior"), moving=list(data),
+                hold_out=fold.calibrated,
+            )  # fmt: skip
+            settings["prior"] = written["gaussian"]
+        path = folder / f"{fold.name}.safetensors"
+        training.run(
+            objective=deepcopy(self.objective),
+            data=data,
+            trainer=replace(self.trainer, minutes=self.minutes, state=None, resume=False),
+            output=path,
+            held_out=list(fold.calibrated),
+            **settings,
+        )
+        return path
+
+
+def checked(found: Checkpoint, people: Sequence[str]) -> Checkpoint:
+    """Return a checkpoint that was not trained on some people.
+
+    Raises:
+        SettingError: If it was, or does not say on whom it was trained.
+    """
+    about = found.metadata.provenance
+    data = about.get("data")
+    if not isinstance(data, Mapping):
+        raise SettingError(f"{found.path} must say on whom it was trained, but does not")
+    trained = {p for some in data.values() for p in some}
+    trained |= set((about.get("prior") or {}).get("people") or ())
+    if trained & set(people):
+        raise SettingError(
+            f"{found.path} must not know the people it is measured on, but was trained on "
+            f"{', '.join(sorted(trained & set(people)))}"
+        )
+    if set(about.get("held_out") or ()) & set(people):
+        log.warning("%s was not trained on the people it is measured on, but calibrated on them",
+                    found.path)  # fmt: skip
+    return found
+
+
+def measure(
+    fold: Fold,
+    trials: Sequence[Trial],
+    choosing: Sequence[Trial],
+    table: Table,
+    *,
+    recipe: Recipe,
+    weights: str | Path | None = None,
+    windows: int,
+    seed: int,
+) -> None:
+    """Enter the errors of all methods on a fold's test people into a table.
+
+    Args:
+        fold: Who is who.
+        trials: What is hidden.
+        choosing: Trials on which settings of the classical completers are chosen.
+        table: Takes the errors.
+        recipe: Makes the network, if there are no ``weights``.
+        weights: Checkpoint of this fold.
+        windows: Of each test person, view and trial.
+        seed: Of what is drawn and hidden.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        if weights is None and recipe.minutes:
+            print(f"fold {fold.name}: training for {recipe.minutes:g} minutes")
+            weights = recipe(fold, Path(folder))
+        models = _models(weights, fold)
+    whole = PoseSet.concatenate(list(fold.train.values()))
+    chosen = baselines.choose(
+        whole, fold.choose, choosing, people=fold.left_out, count=max(3, windows // 3), seed=seed
+    )
+    print(f"fold {fold.name}, settings chosen on its training people:")
+    for (method, kind), setting in sorted(chosen.items()):
+        print(f"  {method} for {kind}: {', '.join(f'{x:g}' for x in setting)}")
+    fitted = baselines.Fitted.to(whole, seed=seed, quick=False)
+    for trial in tqdm(trials, desc=f"measure fold {fold.name}"):
+        if not shows(fold.test, trial):
+            continue
+        task = hide(draw(fold.test, trial, count=windows, seed=seed), trial, seed=seed)
+        found = baselines.measure(task, chosen, fitted)
+        if models:
+            completer = dict.fromkeys(fitted, models[trial.causal])
+            found[MODEL] = errors(task, completer, baselines.fallbacks(fitted))
+        table.add(trial, found)
+
+
+def _models(weights: str | Path | None, fold: Fold) -> dict[bool, AutoencoderCompleter]:
+    """Return the network as a completer from both sides and, for True, a causal one."""
+    if weights is None:
+        return {}
+    checked(checkpoint.load(checkpoint.find(weights)), sorted(set(fold.test.people)))
+    return {
+        causal: AutoencoderCompleter(weights=weights, causal=causal) for causal in (False, True)
+    }
