@@ -76,6 +76,7 @@ def run(
     known_before = adopt(objective.network, prior) if prior is not None else {}
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
+    objective.to("cpu")  # where the windows are
     calibration = objective.calibrate(test.draw(windows, draw))
     metrics = {
         name: measure(objective, Sampler(sets={name: s}, length=length).draw(windows, draw), trials)

@@ -8,7 +8,7 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
-from kpcomplete import checkpoint
+from kpcomplete import checkpoint, normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.checkpoint import Metadata
 from kpcomplete.completer import Completer
@@ -146,6 +146,22 @@ def test_causal_does_not_look_ahead(model):
     a, b = model(batch.hide(hidden), causal=True), model(moved.hide(hidden), causal=True)
     for one, other in ((a.mean, b.mean), (a.factor, b.factor), (a.known, b.known)):
         torch.testing.assert_close(one[:, :25], other[:, :25], atol=0, rtol=0)
+
+
+def test_moving_and_growing_the_person_moves_and_grows_the_completion(model, causal):
+    batch = replace(clean(), keypoints=300 + 100 * clean().keypoints)
+    batch = batch.hide(some(batch, 0.4) | ~clean().observed)
+    means = []
+    for factor, shift in ((1.0, 0.0), (1.7, 240.0)):
+        moved = torch.where(batch.observed[..., None], factor * batch.keypoints + shift, 0.0)
+        moved = replace(batch, keypoints=moved)
+        place = normalize.fit(moved)
+        found = model(place.into_body(moved), causal=causal)
+        pixels = replace(batch, keypoints=found.mean, observed=found.known)
+        means.append((place.into_pixels(pixels).keypoints - shift) / factor)
+        known = found.known
+    assert known.any()
+    torch.testing.assert_close(means[0][known], means[1][known], atol=0.1, rtol=1e-3)  # pixels
 
 
 def test_windows_do_not_depend_on_each_other(model, causal):
