@@ -12,13 +12,8 @@ ROOT = Path(__file__).parents[1]
 CHOICES = {"corruption", "completer", "data", "detector", "exporter", "importer", "model",
            "objective", "penalty", "sink", "source", "benchmark"}  # fmt: skip
 PLACES = {"app", "cabin", "sample", "weights"}  # folders that are no choice
-SETTINGS = {
-    "experiment",
-    "occlusion",
-    "skeleton",
-    "window",
-    "trainer",
-}  # choices of values, not of classes
+# choices of values, not of classes
+SETTINGS = {"experiment", "occlusion", "skeleton", "window", "trainer"}
 PARTS = sorted(p for group in CHOICES for p in (ROOT / "conf" / group).glob("*.yaml"))
 COMMANDS = sorted(p.stem for p in (ROOT / "conf").glob("*.yaml") if p.stem != "base")
 
