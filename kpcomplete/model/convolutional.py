@@ -12,13 +12,13 @@ from kpcomplete.model.whole import FIGURES, WindowAutoencoder
 
 
 class Convolutional(WindowAutoencoder):
-    """Squeezes several frames into one latent, and unfolds it again (Holden et al. 2015).
+    """Squeezes several frames into one latent, and unfolds it again.
 
     Strided convolutions over time read the window, others refine the latents, a transposed one
-    writes them out. One set of weights for both modes: when causal, the taps that would look ahead
-    are cut off, and the latent of a stretch is known from its first frame on.
-
-    Learning motion manifolds so: doi:10.1145/2820903.2820918.
+    writes them out (as motion manifolds are learned by Holden et al. 2015,
+    doi:10.1145/2820903.2820918). One set of weights for both modes: when causal, the taps that
+    would look ahead are cut off, and a latent is made of what was seen up to the first frame of its
+    stretch, so up to ``stride - 1`` frames late.
 
     Args:
         width: Channels.

@@ -1,8 +1,5 @@
 """What networks that look at whole windows, and say where joints are by themselves, share."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -19,13 +16,7 @@ class WindowAutoencoder(Autoencoder):
 
     Joints are given in units of their spread, missing ones as 0. A joint is known where the
     window, or its past if causal, shows any joint and the training material knows it.
-
-    Args:
-        arguments: What the constructor of the network was given, plain.
     """
-
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
-        super().__init__(arguments)
 
     def given(self, batch: PoseBatch) -> tuple[Tensor, Tensor]:
         """Return ``[B, T, J, 2]`` values and ``[B, T, J]`` where there are any, as numbers."""
