@@ -16,6 +16,28 @@ CONFIDENCE_RADIUS = 0.2  # torso lengths; the confidence of a completed joint re
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Memory:
+    """What is known of the people of B windows from elsewhere, never from the windows themselves.
+
+    Attributes:
+        mean: Where each joint usually was, in the unit of the windows; 0 where ``count`` is 0.
+        count: In how many frames it was seen.
+    """
+
+    mean: Float[Tensor, "batch joint 2"]
+    count: Float[Tensor, "batch joint"]
+
+    @property
+    def known(self) -> Bool[Tensor, "batch joint"]:
+        """Joints that were ever seen."""
+        return self.count > 0
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Memory":
+        """Return the memory with both tensors changed."""
+        return Memory(mean=function(self.mean), count=function(self.count))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PoseBatch:
     """B windows of T frames of J joints, on one device.
 
@@ -29,6 +51,7 @@ class PoseBatch:
         observed: True where a joint is given. After completion also where it was filled in.
         times: Seconds, rising within a window.
         covariance: Of each joint, unit squared; None before completion.
+        memory: Of the same people; None if nothing is remembered.
     """
 
     keypoints: Float[Tensor, "batch time joint 2"]
@@ -36,6 +59,7 @@ class PoseBatch:
     observed: Bool[Tensor, "batch time joint"]
     times: Float[Tensor, "batch time"]
     covariance: Float[Tensor, "batch time joint 2 2"] | None = None
+    memory: Memory | None = None
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -91,35 +115,45 @@ class PoseBatch:
 
     def select(self, rows: Tensor | slice) -> "PoseBatch":
         """Return some of the windows."""
-        return self._map(lambda x: x[rows])
+        return self._map(lambda x: x[rows], lambda x: x[rows])
 
     def frames(self, frames: slice) -> "PoseBatch":
         """Return a stretch of every window."""
-        return self._map(lambda x: x[:, frames])
+        return self._map(lambda x: x[:, frames], lambda x: x)
 
     def to(self, device: torch.device | str) -> "PoseBatch":
         """Return the batch on another device."""
-        return self._map(lambda x: x.to(device))
+        return self._map(lambda x: x.to(device), lambda x: x.to(device))
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> "PoseBatch":
+    def _map(
+        self, function: Callable[[Tensor], Tensor], remember: Callable[[Tensor], Tensor]
+    ) -> "PoseBatch":
         return PoseBatch(
             keypoints=function(self.keypoints),
             confidence=function(self.confidence),
             observed=function(self.observed),
             times=function(self.times),
             covariance=None if self.covariance is None else function(self.covariance),
+            memory=None if self.memory is None else self.memory.map(remember),
         )
 
     @staticmethod
     def concatenate(batches: Sequence["PoseBatch"]) -> "PoseBatch":
         """Put windows of equal length one behind the other."""
         covariances = [b.covariance for b in batches if b.covariance is not None]
+        memories = [b.memory for b in batches if b.memory is not None]
         return PoseBatch(
             keypoints=torch.cat([b.keypoints for b in batches]),
             confidence=torch.cat([b.confidence for b in batches]),
             observed=torch.cat([b.observed for b in batches]),
             times=torch.cat([b.times for b in batches]),
             covariance=torch.cat(covariances) if len(covariances) == len(batches) else None,
+            memory=Memory(
+                mean=torch.cat([m.mean for m in memories]),
+                count=torch.cat([m.count for m in memories]),
+            )
+            if memories and len(memories) == len(batches)
+            else None,
         )
 
 

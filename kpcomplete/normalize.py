@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kpcomplete.batch import PoseBatch
+from kpcomplete.batch import Memory, PoseBatch
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 TORSO = 1.25
@@ -64,6 +64,7 @@ class Placement:
             batch,
             keypoints=torch.where(batch.observed[..., None], moved, 0.0),
             covariance=_scaled(batch.covariance, 1 / self.scale),
+            memory=self._remembered(batch.memory, into_body=True),
         )
 
     def into_pixels(self, batch: PoseBatch) -> PoseBatch:
@@ -73,7 +74,15 @@ class Placement:
             batch,
             keypoints=torch.where(batch.observed[..., None], moved, 0.0),
             covariance=_scaled(batch.covariance, self.scale),
+            memory=self._remembered(batch.memory, into_body=False),
         )
+
+    def _remembered(self, memory: Memory | None, *, into_body: bool) -> Memory | None:
+        if memory is None:
+            return None
+        scale, centre = self.scale[:, None, None], self.centre[:, None]
+        mean = (memory.mean - centre) / scale if into_body else memory.mean * scale + centre
+        return replace(memory, mean=torch.where(memory.known[..., None], mean, 0.0))
 
 
 def fit(batch: PoseBatch) -> Placement:

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from kpcomplete import normalize
-from kpcomplete.batch import PoseBatch, completed_sequence
+from kpcomplete.batch import Memory, PoseBatch, completed_sequence
 from kpcomplete.completer import Completer
 from kpcomplete.detector import Detector
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.prefetch import prefetch
+from kpcomplete.recall import Recall
 from kpcomplete.recording import sequence
 from kpcomplete.result import Person, Result
 from kpcomplete.sink import Sink
@@ -52,24 +53,36 @@ class Pipeline:
             frames = (replace(frame, image=None) for frame in frames)
         if self.ahead:
             frames = prefetch(frames, self.ahead)
+        recall, before = Recall(), dict[str, PoseSequence]()
         for view in self.window.slide(frames):
-            yield self._complete(view, source.info)
+            for seat, poses in before.items():
+                if gone := int((poses.times < view.frames[0].time).sum()):
+                    recall.add(poses[:gone])
+                if not poses.is_observed.any():
+                    recall.forget(seat)
+            result, before = self._complete(view, source.info, recall)
+            yield result
 
-    def _complete(self, view: View, info: StreamInfo) -> Result:
+    def _complete(
+        self, view: View, info: StreamInfo, recall: Recall
+    ) -> tuple[Result, dict[str, PoseSequence]]:
+        """Return the result of a view, and what of it was trusted."""
         found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
         seats = tuple(self.detector.seats) or tuple(found)
         raw = {seat: sequence(view.frames, seat, info) for seat in seats}
-        done = {seat: _trusted(raw[seat], self.min_confidence) for seat in seats}
+        trusted = {seat: _trusted(raw[seat], self.min_confidence) for seat in seats}
+        done = dict(trusted)
         seated = [pose for pose in done.values() if pose.is_observed.any()]
         if seated:
-            done |= complete(seated, self.completer, self.max_absence)
-        return Result(
+            done |= complete(seated, self.completer, self.max_absence, recall.of(seated))
+        result = Result(
             frames=view.frames[view.emit],
             people={
                 seat: Person(observed=raw[seat][view.emit], completed=done[seat][view.emit])
                 for seat in seats
             },
         )
+        return result, trusted
 
 
 def _trusted(raw: PoseSequence, min_confidence: float) -> PoseSequence:
@@ -78,7 +91,10 @@ def _trusted(raw: PoseSequence, min_confidence: float) -> PoseSequence:
 
 @torch.inference_mode()
 def complete(
-    sequences: Sequence[PoseSequence], completer: Completer, max_absence: float = np.inf
+    sequences: Sequence[PoseSequence],
+    completer: Completer,
+    max_absence: float = np.inf,
+    memory: Memory | None = None,
 ) -> Mapping[str, PoseSequence]:
     """Complete people who were watched over the same frames.
 
@@ -86,11 +102,12 @@ def complete(
         sequences: Equal lengths, canonical skeleton.
         completer: Fills in missing joints.
         max_absence: Seconds, see `Pipeline`.
+        memory: Of the same people, in pixels.
 
     Returns:
         Person to completed sequence. Observed joints are those of the input, to the bit.
     """
-    pixels = PoseBatch.from_sequences(sequences)
+    pixels = replace(PoseBatch.from_sequences(sequences), memory=memory)
     placement = normalize.fit(pixels)
     done = placement.into_pixels(completer(placement.into_body(pixels)))
     out = {}
