@@ -11,10 +11,10 @@ from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
 from kpcomplete.benchmark import completion, mocap, window_pca
 from kpcomplete.benchmark.baselines import METHODS, Fitted, choose, family
-from kpcomplete.benchmark.fold import MODEL, Fold, Known, checked
+from kpcomplete.benchmark.fold import MODEL, REMEMBERING, Fold, Known, checked
 from kpcomplete.benchmark.hiding import errors, hide, macro
-from kpcomplete.benchmark.table import MACRO, Table, figures
-from kpcomplete.benchmark.trial import Trial, draw, shows
+from kpcomplete.benchmark.table import MACRO, Table
+from kpcomplete.benchmark.trial import Trial, draw, remember, shows
 from kpcomplete.completer.gaps import finish, round_covariance, unchanged
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.data import PoseSet
@@ -241,6 +241,26 @@ def test_windows_of_two_kinds_are_told_apart():
     torch.testing.assert_close(done.keypoints[:, :, 1], clean.keypoints[:, :, 1], atol=0.1, rtol=0)
 
 
+def test_a_memory_is_the_mean_place_in_other_recordings_and_is_placed_with_the_window():
+    windows = draw(people(("a", "b"), ("mirror", "side")), GAP, count=2, seed=0)
+    other = people(("a", "b"), ("side",), seed=5)
+    other.keypoints[:32, WRIST] = torch.nan
+    remembered = remember(windows, other)
+    memory = remembered.clean.memory
+    rows = [i for i, pair in enumerate(zip(windows.person, windows.view, strict=True))
+            if pair == ("a", "side")]  # fmt: skip
+    place = other.keypoints[32:64, WRIST].mean(dim=0)
+    torch.testing.assert_close(memory.mean[rows, WRIST], place.expand(2, 2))
+    assert memory.count[rows, WRIST].tolist() == [32, 32]
+    assert not memory.count[[v == "mirror" for v in windows.view]].any()
+    task = hide(remembered, GAP, seed=0)
+    without = hide(windows, GAP, seed=0)
+    assert torch.equal(task.shown.keypoints, without.shown.keypoints)
+    shift = task.shown.memory.mean[rows[0], WRIST] - task.truth[rows[0], 0, WRIST]
+    pixels = place - windows.clean.keypoints[rows[0], 0, WRIST]
+    torch.testing.assert_close(shift * task.unit[rows[0]] * UNIT, pixels, rtol=0.03, atol=1.0)
+
+
 def table():
     found = Table(models=[MODEL])
     gap = replace(GAP, name="gap 8")
@@ -265,9 +285,8 @@ def test_ratios_are_to_the_best_classical_one_of_each_row():
     assert found.best("gap 8") == "linear"
     assert found.best("gap 8, moving") == "hold"
     assert found.best("face") == "gaussian"  # hold has no answer in one view
-    assert figures(found, ["gap8", "face", "moving"], MODEL) == pytest.approx(
-        {"gap8_ratio": 0.75, "face_ratio": 0.75, "moving_ratio": 0.8}
-    )
+    ratios = [found.ratio(name, MODEL) for name in ("gap8", "face", "moving")]
+    assert ratios == pytest.approx([0.75, 0.75, 0.8])
     assert str(found.ratio("nothing", MODEL)) == "nan"
 
 
@@ -320,13 +339,17 @@ def test_drivers_are_numbers_or_names():
     with pytest.raises(SettingError, match="a driver is a number or sktdd_NUMBER, but got 'anna'"):
         completion.driver_name("anna")
     poses = people([f"sktdd_00{i}" for i in range(1, 7)])
-    fold = completion.fold_of("a", poses, poses, [2, 4], None)
+    other = people([f"sktdd_00{i}" for i in range(1, 7)], seed=1)
+    fold = completion.fold_of("a", poses, poses, other, test=[2, 4], train=None)
     assert fold.left_out == ["sktdd_001", "sktdd_003", "sktdd_005", "sktdd_006"]
     assert set(fold.test.people) == {"sktdd_002", "sktdd_004"}
-    fold = completion.fold_of("a", poses, poses, [2], [1, 3, 5])
+    assert set(fold.others.people) == {"sktdd_002", "sktdd_004"}
+    fold = completion.fold_of("a", poses, poses, other, test=[2], train=[1, 3, 5])
     assert set(fold.train["sktdd"].people) == {"sktdd_001", "sktdd_003", "sktdd_005"}
     with pytest.raises(SettingError, match="three drivers to learn from, but 'a' has"):
-        completion.fold_of("a", poses, poses, [2, 4, 5, 6], None)
+        completion.fold_of("a", poses, poses, other, test=[2, 4, 5, 6], train=None)
+    with pytest.raises(SettingError, match="remember people by other recordings than those that"):
+        completion.fold_of("a", poses, poses, poses, test=[2, 4], train=None)
 
 
 def parts():
@@ -348,14 +371,24 @@ def test_a_small_run_measures_drivers_it_has_not_seen(monkeypatch, capsys):
             if t.name in ("right forearm", "random 30 %", "gap 15", "causal gap 15")]  # fmt: skip
     monkeypatch.setattr(completion, "trials", lambda: some)
     settings = parts()
+    other = people([f"sktdd_00{i}" for i in range(1, 5)], length=50, seed=1)
     found = completion.run(
         data={"sktdd": Known(poses=poses)}, tested=Known(poses=poses),
+        remembered=Known(poses=other),
         folds={"a": [4]}, quick=True, **settings,
     )  # fmt: skip
     printed = capsys.readouterr().out
     assert "fold a: training" in printed
     assert MODEL in printed
-    measured = {"parts_ratio", "gap15_ratio", "cgap15_ratio", "random30_ratio", "moving_ratio"}
+    assert REMEMBERING in printed
+    measured = {
+        "parts_ratio",
+        "parts_memory_ratio",
+        "gap15_ratio",
+        "cgap15_ratio",
+        "random30_ratio",
+        "moving_ratio",
+    }
     assert {name for name, value in found.items() if value > 0} == measured
     assert list(found) == [f"{name}_ratio" for name in completion.FIGURES]
     again = Reconstruct(model=MLP(widths=[16, 4]), corruption=RandomJoints(ratio=0.3, seed=1))

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kpcomplete.benchmark.fold import MODEL, Fold, Recipe, measure
-from kpcomplete.benchmark.table import Table, figures
+from kpcomplete.benchmark.fold import MODEL, REMEMBERING, Fold, Recipe, measure
+from kpcomplete.benchmark.table import Table
 from kpcomplete.benchmark.trial import Trial
 from kpcomplete.data import Data, PoseSet
 from kpcomplete.errors import SettingError
@@ -14,8 +14,11 @@ from kpcomplete.trainer import Trainer
 
 GAPS = (15, 30, 60, 120)  # frames
 SIDES = ("right_forearm", "left_forearm", "forearms")
-FIGURES = ("parts", "face", *(f"{kind}{n}" for kind in ("gap", "cgap") for n in GAPS), "moving",
-           "random30")  # fmt: skip
+FIGURES = (
+    *("parts", "parts_memory", "face", "face_memory"),
+    *(f"{kind}{gap}" for kind in ("gap", "cgap") for gap in GAPS),
+    *("moving", "random30"),
+)
 Driver = str | int
 
 
@@ -47,6 +50,7 @@ def run(
     *,
     data: Mapping[str, Data],
     tested: Data,
+    remembered: Data,
     objective: Reconstruct,
     trainer: Trainer,
     folds: Mapping[str, Sequence[Driver]],
@@ -69,6 +73,7 @@ def run(
     Args:
         data: ``sktdd`` is learned from; other data sets are not looked at.
         tested: The recordings of drivers that are measured.
+        remembered: Other recordings of them, from which a network may remember a driver.
         objective: What a network learns.
         trainer: The training loop.
         folds: Name to drivers that are tested; all others are learned from. Ignored where
@@ -87,29 +92,39 @@ def run(
     Returns:
         ``FIGURE_ratio``, see `FIGURES`: forearms and face that are never seen, gaps of so many
         frames from both sides and (``c``) from the past, joints that move within gaps, and
-        flickering joints. NaN without a network.
+        flickering joints; ``_memory`` where the network remembers the driver from other
+        recordings. NaN without a network.
     """
     if quick:
         windows, minutes = max(3, windows // 4), min(minutes, 1.0)
         print(f"quick: {windows} windows, and {minutes:g} minutes of training: rough figures")
-    known, clips = data["sktdd"].load(), tested.load()
-    table = Table(models=[MODEL])
+    known, clips, other = data["sktdd"].load(), tested.load(), remembered.load()
+    table = Table(models=[MODEL, REMEMBERING])
     tests = {"given": test_drivers} if test_drivers else folds
     recipe = Recipe(objective=objective, trainer=trainer, minutes=minutes, prior=prior is not None,
                     settings=training)  # fmt: skip
     for name, drivers in tests.items():
-        fold = fold_of(name, known, clips, drivers, train_drivers if test_drivers else None)
+        train = train_drivers if test_drivers else None
+        fold = fold_of(name, known, clips, other, test=drivers, train=train)
         found = weights.get(name) if isinstance(weights, Mapping) else weights
         measure(fold, trials(), choosing(), table, recipe=recipe, weights=found,
                 windows=windows, seed=seed)  # fmt: skip
     print(table.text())
-    return figures(table, FIGURES, MODEL)
+    return {f"{name}_ratio": ratio(table, name) for name in FIGURES}
+
+
+def ratio(table: Table, figure: str) -> float:
+    """Return a figure; of one that ends in ``_memory`` the network remembers the driver."""
+    name = figure.removesuffix("_memory")
+    return table.ratio(name, MODEL if name == figure else REMEMBERING)
 
 
 def fold_of(
     name: str,
     known: PoseSet,
     clips: PoseSet,
+    other: PoseSet,
+    *,
     test: Sequence[Driver],
     train: Sequence[Driver] | None,
 ) -> Fold:
@@ -132,6 +147,7 @@ def fold_of(
         test=clips.split(tested)[1],
         left_out=people,
         calibrated=people[-1:],
+        others=other.split(tested)[1],
     )
 
 

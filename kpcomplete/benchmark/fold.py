@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from kpcomplete import checkpoint, training
 from kpcomplete.benchmark import baselines
+from kpcomplete.benchmark.baselines import fallbacks
 from kpcomplete.benchmark.hiding import errors, hide
 from kpcomplete.benchmark.table import Table
-from kpcomplete.benchmark.trial import Trial, draw, shows
+from kpcomplete.benchmark.trial import Trial, draw, remember, shows
 from kpcomplete.checkpoint import Checkpoint
 from kpcomplete.completer.autoencoder import AutoencoderCompleter
 from kpcomplete.completer.fitting import fit_all
@@ -24,7 +25,7 @@ from kpcomplete.objective.reconstruct import Reconstruct
 from kpcomplete.trainer import Trainer
 
 log = logging.getLogger(__name__)
-MODEL = "autoencoder"
+MODEL, REMEMBERING = "autoencoder", "with memory"
 _OWN = ("output", "held_out", "trials")  # settings of training that a fold decides by itself
 
 
@@ -54,9 +55,11 @@ class Fold:
         test: Poses to measure on.
         left_out: People of ``train`` who are left out in turn to choose settings.
         calibrated: People of ``train`` on whom a network is calibrated and not trained.
+        others: Other recordings of the people of ``test``, from which the network may remember
+            them; None if there are none.
 
     Raises:
-        SettingError: If somebody is on both sides.
+        SettingError: If somebody is on both sides, or a recording is measured and remembered.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Fold:
     test: PoseSet
     left_out: Sequence[str]
     calibrated: Sequence[str]
+    others: PoseSet | None = None
 
     def __post_init__(self) -> None:
         both = {p for s in self.train.values() for p in s.people} & set(self.test.people)
@@ -73,6 +77,18 @@ class Fold:
                 f"fold {self.name!r} must test people that it does not train on, but tests "
                 f"{', '.join(sorted(set(self.test.people))) or 'nobody'}"
             )
+        if self.others is not None and _contents(self.others) & _contents(self.test):
+            raise SettingError(
+                f"fold {self.name!r} must remember people by other recordings than those that it "
+                "measures, but remembers some of these"
+            )
+
+
+def _contents(poses: PoseSet) -> set[tuple[str, str, bytes]]:
+    """Return what tells clips apart: who, from where, and the first frames."""
+    starts = poses.clips[:, 0].tolist()
+    firsts = [poses.keypoints[start : start + 10].numpy().tobytes() for start in starts]
+    return set(zip(poses.people, poses.views, firsts, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,11 +195,15 @@ def measure(
     for trial in tqdm(trials, desc=f"measure fold {fold.name}"):
         if not shows(fold.test, trial):
             continue
-        task = hide(draw(fold.test, trial, count=windows, seed=seed), trial, seed=seed)
+        drawn = draw(fold.test, trial, count=windows, seed=seed)
+        task = hide(drawn, trial, seed=seed)
         found = baselines.measure(task, chosen, fitted)
         if models:
-            completer = dict.fromkeys(fitted, models[trial.causal])
-            found[MODEL] = errors(task, completer, baselines.fallbacks(fitted))
+            completer, spare = dict.fromkeys(fitted, models[trial.causal]), fallbacks(fitted)
+            found[MODEL] = errors(task, completer, spare)
+            if fold.others is not None:
+                task = hide(remember(drawn, fold.others), trial, seed=seed)
+                found[REMEMBERING] = errors(task, completer, spare)
         table.add(trial, found)
 
 

@@ -1,6 +1,6 @@
 """Joints of known people that are hidden on purpose, and how far off a completer puts them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -59,15 +59,6 @@ class Task:
             counted=self.counted[rows],
             moving=self.moving[rows],
         )
-
-
-Prepare = Callable[[Task], PoseBatch]
-"""What a completer gets of a task; by default what is shown and nothing else."""
-
-
-def shown(task: Task) -> PoseBatch:
-    """Return what is shown, and nothing else."""
-    return task.shown
 
 
 def hide(windows: Windows, trial: Trial, *, seed: int) -> Task:
@@ -136,7 +127,6 @@ def errors(
     fallback: Mapping[str, Completer],
     *,
     framewise: bool = False,
-    prepare: Prepare = shown,
 ) -> dict[str, dict[str, float]]:
     """Return the mean distance of hidden joints from their places by view, in body units S.
 
@@ -147,7 +137,6 @@ def errors(
             What it leaves missing too is taken to be in the middle of the shoulders.
         framewise: The completers look at each frame by itself: frames without a question are
             left out.
-        prepare: What the completers get of the task.
 
     Returns:
         View to error of ``all`` that counts, and of ``moving`` joints; views without any are left
@@ -157,7 +146,7 @@ def errors(
     found: dict[str, dict[str, float]] = {"all": {}, "moving": {}}
     for view in sorted(set(task.windows.view)):
         part = task.of_view(view)
-        batch = prepare(part)
+        batch = part.shown
         if framewise:
             done = completers[view](batch.frames(asked))
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kpcomplete.benchmark.fold import MODEL, Fold, Recipe, measure
-from kpcomplete.benchmark.table import Table, figures
+from kpcomplete.benchmark.table import Table
 from kpcomplete.benchmark.trial import Trial
 from kpcomplete.data import Data, PoseSet
 from kpcomplete.errors import SettingError
@@ -87,7 +87,7 @@ def run(
     measure(fold, trials(), trials(), table, recipe=recipe, weights=weights,
             windows=windows, seed=seed)  # fmt: skip
     print(table.text())
-    return figures(table, FIGURES, MODEL)
+    return {f"{name}_ratio": table.ratio(name, MODEL) for name in FIGURES}
 
 
 def fold_of(sets: Mapping[str, PoseSet], test: Sequence[str]) -> Fold:

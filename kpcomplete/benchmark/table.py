@@ -1,7 +1,7 @@
 """Errors by trial and method: means over folds, tables, and ratios to the best classical one."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kpcomplete.benchmark.hiding import macro
@@ -89,8 +89,3 @@ def _line(head: str, width: int, cells: Iterable[str]) -> str:
 
 def _cell(value: float) -> str:
     return f"{100 * value:.2f}" if math.isfinite(value) else "-"
-
-
-def figures(table: Table, names: Sequence[str], model: str) -> dict[str, float]:
-    """Return ``NAME_ratio`` of a model for each figure."""
-    return {f"{name}_ratio": table.ratio(name, model) for name in names}

@@ -1,11 +1,11 @@
 """What is hidden on purpose, in which windows of which people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from kpcomplete.batch import PoseBatch
+from kpcomplete.batch import Memory, PoseBatch
 from kpcomplete.corruption.parts import part_masks
 from kpcomplete.data import PoseSet
 from kpcomplete.errors import SettingError
@@ -116,6 +116,30 @@ def draw(poses: PoseSet, trial: Trial, *, count: int, seed: int) -> Windows:
         person=tuple(poses.people[i] for i in clip.tolist()),
         view=tuple(poses.views[i] for i in clip.tolist()),
     )
+
+
+def remember(windows: Windows, others: PoseSet) -> Windows:
+    """Return the windows with a memory of their people: mean places in other recordings.
+
+    Args:
+        windows: Whose people are remembered, view by view.
+        others: Recordings through the same cameras; none that the windows are from. Of people who
+            are not in it nothing is remembered.
+    """
+    means, counts = {}, {}
+    for key in set(zip(windows.person, windows.view, strict=True)):
+        pairs = zip(others.people, others.views, strict=True)
+        points = others.select([i for i, pair in enumerate(pairs) if pair == key]).keypoints
+        seen = points.isfinite().all(dim=-1)
+        counts[key] = seen.sum(dim=0).float()
+        total = torch.where(seen[..., None], points, 0.0).sum(dim=0)
+        means[key] = total / counts[key].clamp_min(1)[:, None]
+    keys = list(zip(windows.person, windows.view, strict=True))
+    memory = Memory(
+        mean=torch.stack([means[key] for key in keys]),
+        count=torch.stack([counts[key] for key in keys]),
+    )
+    return replace(windows, clean=replace(windows.clean, memory=memory))
 
 
 def _starts(poses: PoseSet, trial: Trial) -> Tensor:
