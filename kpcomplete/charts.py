@@ -20,9 +20,8 @@ JUDGED, SEEN, TRUE = "#d1495b", "#2a6f97", "#9a9a9a"
 _FAINT_JUDGED, _FAINT_TRUE = "#ecc3c7", "#c4c4c4"
 _OTHERS = ("#2a6f97", "#e9a03b", "#4f9d69", "#8661c1", "#6b6b6b", "#b07d62", "#3fa7a3", "#c77dae",
            "#a3a500", "#5a7fd6", "#bdbdbd")  # fmt: skip
-_MARKS = "osD^vPX<>*h"
+_MARKS = "sD^vPX<>*hp"
 _WIDTH, _DPI = 5.4, 140
-_ANSWERED = 0.98  # of the joints; whoever leaves more open is drawn hollow
 
 
 def curves(comparison: Comparison, trials: Sequence[Trial], axis: str, *, ordered: bool) -> bytes:
@@ -34,46 +33,54 @@ def curves(comparison: Comparison, trials: Sequence[Trial], axis: str, *, ordere
         axis: What the levels are.
         ordered: Whether to draw curves over numbers, or dots beside words.
     """
-    names = list(comparison.figures[trials[0]])
-    height = 4.6 if ordered else 1.7 + 0.55 * len(trials)
-    out, ax = _new(height)
-    place = np.arange(len(trials), dtype=float)
+    known = comparison.findings.completers[trials[0].mode]
+    names = [n for n in known if any(np.isfinite(comparison.figures[t][n].error) for t in trials)]
+    out, ax = _new(4.6 if ordered else 1.7 + 0.55 * len(trials))
     for i, name in enumerate(names):
-        figures = [comparison.figures[trial][name] for trial in trials]
-        error = np.array([figure.error for figure in figures])
-        style = _style(comparison, names, name)
-        if ordered:
-            ax.plot(place, error, **style, label=name)
-        else:
-            shift = (i - (len(names) - 1) / 2) * 0.7 / max(len(names), 1)
-            style["linestyle"] = "none"
-            ax.plot(error, place + shift, **style, label=name)
-        open_ = np.array([figure.missing > 1 - _ANSWERED for figure in figures])
-        if open_.any():
-            x, y = (place, error) if ordered else (error, place + shift)
-            ax.plot(x[open_], y[open_], linestyle="none", marker=style["marker"], zorder=9,
-                    markersize=style["markersize"], color=style["color"], mfc="white")  # fmt: skip
-        band = [figure.interval for figure in figures]
-        if ordered and name in comparison.judged and all(band):
-            low, high = np.array(band, dtype=float).T
-            ax.fill_between(place, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        shift = 0.0 if ordered else (i - (len(names) - 1) / 2) * 0.7 / len(names)
+        _levels(ax, comparison, trials, name, shift, ordered=ordered)
+    found = [comparison.figures[trial][name].error for trial in trials for name in names]
+    sizes = np.array([error for error in found if np.isfinite(error) and error > 0])
+    log = len(sizes) > 0 and sizes.max() > 8 * sizes.min()
     words = [trial.level.replace("_", " ") for trial in trials]
-    found = [f.error for trial in trials for f in comparison.figures[trial].values()]
-    known = np.array([x for x in found if np.isfinite(x) and x > 0])
-    log = len(known) > 0 and known.max() > 8 * known.min()
     if ordered:
-        ax.set_xticks(place, words)
+        ax.set_xticks(range(len(words)), words)
         ax.set_xlabel(axis)
         _scale(ax.yaxis, ax.set_yscale, log)
         ax.set_ylabel("mean error, body units")
     else:
-        ax.set_yticks(place, words)
-        ax.invert_yaxis()
+        ax.set_yticks(range(len(words)), words)
+        ax.set_ylim(len(words) - 0.5, -0.5)
         _scale(ax.xaxis, ax.set_xscale, log)
         ax.set_xlabel("mean error, body units")
-        for edge in place[:-1] + 0.5:
-            ax.axhline(edge, color="#e3e3e3", linewidth=0.8)
+        for edge in range(1, len(words)):
+            ax.axhline(edge - 0.5, color="#e3e3e3", linewidth=0.8)
     return _legend_below(out, ax, 4)
+
+
+def _levels(
+    ax: Any,
+    comparison: Comparison,
+    trials: Sequence[Trial],
+    name: str,
+    shift: float,
+    *,
+    ordered: bool,
+) -> None:
+    """Draw one completer's errors: a curve upwards, or dots to the right, moved a little."""
+    figures = [comparison.figures[trial][name] for trial in trials]
+    place, error = np.arange(len(trials)) + shift, np.array([f.error for f in figures])
+    style = _style(comparison, name)
+    if not ordered:
+        style["linestyle"] = "none"
+    x, y = (place, error) if ordered else (error, place)
+    ax.plot(x, y, **style, label=name)
+    part = np.array([figure.is_partial for figure in figures])
+    ax.plot(x[part], y[part], **style | {"linestyle": "none", "zorder": 9, "mfc": "white"})
+    band = [figure.interval for figure in figures]
+    if ordered and name in comparison.judged and all(band):
+        low, high = np.array(band, dtype=float).T
+        ax.fill_between(place, low, high, color=style["color"], alpha=0.15, linewidth=0)
 
 
 def calibration(comparison: Comparison, trials: Sequence[Trial]) -> bytes:
@@ -88,7 +95,7 @@ def calibration(comparison: Comparison, trials: Sequence[Trial]) -> bytes:
         known = np.isfinite(shares).all(axis=1)
         if known.any():
             ax.plot(nominal, 100 * shares[known].mean(axis=0), label=name,
-                    **_style(comparison, names, name))  # fmt: skip
+                    **_style(comparison, name))  # fmt: skip
     ax.set_xticks(nominal, [f"{x:g}" for x in nominal])
     ax.set_xlim(47, 98)
     ax.set_ylim(bottom=min(45, ax.get_ylim()[0]), top=101)
@@ -166,14 +173,13 @@ def _frame(ax: Any, points: Array) -> None:
     ax.spines[:].set_color("#dddddd")
 
 
-def _style(comparison: Comparison, names: Sequence[str], name: str) -> dict[str, Any]:
-    """Return how a completer is drawn; the same in all pictures of a mode."""
-    place = names.index(name)
+def _style(comparison: Comparison, name: str) -> dict[str, Any]:
+    """Return how a completer is drawn; the same in all pictures."""
     if name in comparison.judged:
         return {"color": JUDGED, "linewidth": 2.6, "marker": "o", "markersize": 6, "zorder": 8}
-    others = [n for n in names if n not in comparison.judged]
-    colour = _OTHERS[others.index(name) % len(_OTHERS)]
-    mark = _MARKS[(place + 1) % len(_MARKS)]
+    known = dict.fromkeys(n for names in comparison.findings.completers.values() for n in names)
+    place = [n for n in known if n not in comparison.judged].index(name)
+    colour, mark = _OTHERS[place % len(_OTHERS)], _MARKS[place % len(_MARKS)]
     return {"color": colour, "linewidth": 1.2, "marker": mark, "markersize": 4.5, "zorder": 4}
 
 

@@ -24,7 +24,7 @@ _SCHEMA = pa.schema(
     + [(name, pa.float32()) for name in _NUMBERS]
     + [("reference", pa.string())]
 )
-_OPEN = 0.02  # a reference must not leave this much more open than those who leave least
+_OPEN = 0.02  # share of joints; nor may a reference leave more open than those who leave least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,11 @@ class Figure:
     coverage: tuple[float, ...]
     difference: float
     between: Interval | None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether so much was left open that the error tells only of part of the joints."""
+        return self.missing > _OPEN
 
     @property
     def verdict(self) -> int:

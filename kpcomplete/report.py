@@ -16,7 +16,8 @@ from kpcomplete.skeleton import CANONICAL, Skeleton
 from kpcomplete.summary import UNIT, label
 
 _PAGE = Template("""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
 <title>$title</title>
 <style>
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:auto;padding:1rem;color:#222;
@@ -24,7 +25,8 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:auto;padding:1rem
 h1{font-size:1.5rem;margin:.2em 0}h2{font-size:1.2rem;margin:2em 0 .3em}h3{font-size:1rem;margin:1em
  0 .2em}
 .verdict{background:#f4f7f9;border-left:4px solid #2a6f97;padding:.6rem 1rem}
-.verdict p{margin:.4em 0}.small{color:#555;font-size:.85rem}
+.verdict p{margin:.4em 0}.verdict ul{font-size:.9rem;margin:.4em 0;padding-left:1.2em}
+.small{color:#555;font-size:.85rem}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem}
 figure{margin:0}img{width:100%;height:auto}figcaption{font-size:.85rem;color:#555}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.8rem}
@@ -62,8 +64,7 @@ def page(
     """
     families = {"reality": REALITY, **occlusions}
     parts = [
-        f'<div class="verdict">{_paragraphs(verdict)}</div>',
-        _list(cautions),
+        f'<div class="verdict">{_paragraphs(verdict)}{_list(cautions)}</div>',
         *_curves(comparison, families),
         *_tables(comparison),
         *_pairs(comparison),
@@ -109,7 +110,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
 def _error(figure: Figure, *, bold: bool) -> str:
     if not np.isfinite(figure.error):
         return "–"
-    text = f"{figure.error:.3f}" + ("*" if figure.missing > 0.02 else "")
+    text = f"{figure.error:.3f}" + ("*" if figure.is_partial else "")
     return f"<b>{text}</b>" if bold else text
 
 
@@ -120,7 +121,7 @@ def _pairs(comparison: Comparison) -> Iterator[str]:
     ]
     if not judged:
         return
-    yield "<h2>Against the best of the others</h2>"
+    yield "<h2>Against the reference</h2>"
     yield (
         '<p class="small">Mean error minus that of the reference, on joints that both answered; '
         "in brackets the 95 % bootstrap interval over people. Below 0 is better.</p>"
@@ -219,7 +220,9 @@ def _warm(value: float) -> str:
 
 
 def _cases(comparison: Comparison, worst: int) -> Iterator[str]:
-    cases = sorted(comparison.findings.cases.values(), key=lambda case: -case.error)[:worst]
+    ordered = sorted(comparison.findings.cases.values(), key=lambda case: case.error)
+    families = {case.trial.family: case for case in ordered}  # of both modes the worse
+    cases = sorted(families.values(), key=lambda case: -case.error)[:worst]
     if not cases:
         return
     yield "<h2>Worst cases</h2>"

@@ -16,7 +16,6 @@ UNIT = (
     "whichever is more), every person counting the same. "
     "* more than 2 % of the joints were left open."
 )
-_OPEN = 0.02
 
 
 def table(comparison: Comparison) -> str:
@@ -37,7 +36,7 @@ def cell(figure: Figure) -> str:
     """Return an error with its star, or a dash."""
     if not np.isfinite(figure.error):
         return "- "
-    return f"{figure.error:.3f}{'*' if figure.missing > _OPEN else ' '}"
+    return f"{figure.error:.3f}{'*' if figure.is_partial else ' '}"
 
 
 def label(trial: Trial) -> str:
@@ -61,36 +60,51 @@ def verdict(comparison: Comparison) -> list[str]:
 def _of(comparison: Comparison, mode: str, name: str) -> list[str]:
     trials = comparison.of(mode)
     figures = [comparison.figures[trial][name] for trial in trials]
-    if all(figure.between is None for figure in figures):
-        won = sum(figure.difference < 0 for figure in figures)
-        said = (
-            f"{mode}: {name} has a smaller error than its reference in {won} of {len(trials)} "
-            "trials. With one person no interval can be given, so none of this is certain."
-        )
-    else:
-        surely = [figure.verdict for figure in figures]
-        said = (
-            f"{mode}: against the best of the others in each trial, {name} is better in "
-            f"{surely.count(-1)} of {len(trials)} trials, worse in {surely.count(1)}, and not "
-            f"told apart in {surely.count(0)} (95 % intervals of paired differences, by person)."
-        )
-    worst = max(trials, key=lambda t: np.nan_to_num(comparison.figures[t][name].error))
-    held = np.array([f.coverage[LEVELS.index(0.9)] for f in figures])
+    known = [figure for figure in figures if np.isfinite(figure.error)]
+    rivals = [figure for figure in known if np.isfinite(figure.difference)]
+    said = f"{mode}: {name} {_against(rivals, comparison.named)}"
+    if len(rivals) < len(known):
+        said += f" In {len(known) - len(rivals)} trials nobody else has an answer."
+    if known:
+        worst = max(known, key=lambda figure: figure.error)
+        where = label(trials[figures.index(worst)])
+        said += f" Largest mean error: {worst.error:.2f} S ({where})."
+    held = 100 * np.array([figure.coverage[LEVELS.index(0.9)] for figure in known])
     held = held[np.isfinite(held)]
-    more = f" Largest mean error: {comparison.figures[worst][name].error:.2f} S ({label(worst)})."
     if len(held):
-        more += (
-            f" Its 90 % regions hold {100 * held.min():.0f} to {100 * held.max():.0f} % of the "
-            f"joints, {100 * float(np.mean(held)):.0f} % on average."
+        said += (
+            f" Its 90 % regions hold {held.min():.0f} to {held.max():.0f} % of the joints, "
+            f"{held.mean():.0f} % on average over trials."
         )
-    return [said + more]
+    return [said]
+
+
+def _against(rivals: Sequence[Figure], named: str | None) -> str:
+    """Return how somebody did against the reference of each trial."""
+    reference = named or "the best of the others in each trial"
+    if not rivals:
+        return "had no rival."
+    if all(figure.between is None for figure in rivals):
+        won = sum(figure.difference < 0 for figure in rivals)
+        return (
+            f"against {reference}: a smaller error in {won} of {len(rivals)} trials. "
+            "With one person no interval can be given, so none of this is certain."
+        )
+    surely = [figure.verdict for figure in rivals]
+    return (
+        f"against {reference}: better in {surely.count(-1)} of "
+        f"{len(rivals)} trials, worse in {surely.count(1)}, not told apart in {surely.count(0)} "
+        "(95 % intervals of paired differences, by person)."
+    )
 
 
 def _best(comparison: Comparison, mode: str) -> str:
-    trials = comparison.of(mode)
-    wins = [comparison.best(trial) for trial in trials]
+    best = [(trial, comparison.best(trial)) for trial in comparison.of(mode)]
+    wins = [n for trial, n in best if np.isfinite(comparison.figures[trial][n].error)]
+    if not wins:
+        return f"{mode}: nobody has an answer."
     first = max(dict.fromkeys(wins), key=wins.count)
-    return f"{mode}: {first} has the smallest error in {wins.count(first)} of {len(trials)} trials."
+    return f"{mode}: {first} has the smallest error in {wins.count(first)} of {len(wins)} trials."
 
 
 def cautions(

@@ -190,6 +190,20 @@ def test_one_person_gets_no_interval_and_that_is_said():
     assert any("no interval" in caution for caution in cautions)
 
 
+def test_who_has_no_rival_is_not_praised():
+    points = person()
+    whole = {"one": Off(body(points), 0.1)}
+    lazy = whole | {"lazy": Off(body(points), 0.1, leaves=list(TORSO))}
+    for completers, said in ((whole, "one had no rival"), (lazy, "1 trials nobody else has")):
+        modes = {"offline": Mode(window=WHOLE, completers=completers)}
+        findings = compare([Recorded(poses=recording(points))], hiding("left_wrist"), modes)
+        assert said in summary.verdict(Comparison(findings, ["one"]))[0]
+    modes = {"offline": Mode(window=WHOLE, completers={"lazy": lazy["lazy"]})}
+    material = Recorded(poses=recording(points))
+    alone = Comparison(compare([material], hiding("left_wrist"), modes))
+    assert summary.verdict(alone) == ["offline: nobody has an answer."]
+
+
 def test_what_is_hidden_in_reality_is_scored_against_the_truth():
     truth = person()
     wrist, elbow = SKELETON.indices(["left_wrist", "left_elbow"])
