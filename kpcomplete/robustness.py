@@ -103,7 +103,7 @@ def compare(
     Joints that were never detected but are known are scored without hiding any others.
 
     Args:
-        materials: One after the other; only one is held at a time.
+        materials: One after the other.
         occlusions: By name.
         modes: By name, each with its completers.
         pictured: The completer whose worst frames are kept; None keeps nobody's.

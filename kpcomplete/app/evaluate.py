@@ -28,10 +28,10 @@ def main(cfg: DictConfig) -> None:
     torch.set_num_threads(1)  # poses are small
     names = chosen(cfg)
     refit(cfg)
+    materials = list(materials_of(cfg))
     modes = modes_of(cfg, names)
     judged = [name for name in cfg.judged if name in names]
     occlusions = {str(name): build(one) for name, one in cfg.occlusions.items()}
-    materials = list(materials_of(cfg))
     findings = compare(materials, occlusions, modes, (judged or names)[0])
     comparison = Comparison(findings, judged, cfg.reference)
     weights = {name: dict(weights_of(_plain(cfg.completers[name]))) for name in names}
