@@ -50,6 +50,7 @@ class Row:
         good_for: As the member says.
         parameters: How many it learned.
         steps: How many it took in its time, pretraining left out.
+        seconds: How long they took.
         figures: What was measured.
     """
 
@@ -57,6 +58,7 @@ class Row:
     good_for: str
     parameters: int = 0
     steps: int = 0
+    seconds: float = 0.0
     figures: Figures = field(default_factory=dict)
 
 
@@ -76,7 +78,7 @@ def compare(
     windows: int = 200,
     quick: bool = False,
 ) -> list[Row]:
-    """Train every member for the same time, and write and print one table.
+    """Train every member for the same time or steps, and write and print one table.
 
     Args:
         members: By name.
@@ -129,6 +131,7 @@ def compare(
             good_for=member.good_for,
             parameters=sum(p.numel() for p in learned.network.parameters()),
             steps=done.step,
+            seconds=done.seconds,
             figures=training.measure(learned, judging, trials),
         )
         rows = [*(rows or [line_of(row)]), row]
@@ -159,10 +162,10 @@ def write(output: Path, rows: Sequence[Row]) -> None:
     with output.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         head = [f"{trial} {figure}" for trial, figure in columns]
-        table.writerow(["model", "parameters", "steps", *head, "good for"])
+        table.writerow(["model", "parameters", "steps", "seconds", *head, "good for"])
         for row in rows:
             cells = [row.figures.get(trial, {}).get(figure, "") for trial, figure in columns]
-            table.writerow([row.name, row.parameters, row.steps, *cells, row.good_for])
+            table.writerow([row.name, row.parameters, row.steps, row.seconds, *cells, row.good_for])
     output.with_suffix(".md").write_text(markdown(rows) + "\n", encoding="utf-8")
 
 
@@ -174,7 +177,7 @@ def markdown(rows: Sequence[Row]) -> str:
         for trial in trials
         for mode in _MODES
     }
-    lines = [["model", "parameters", "steps", *trials, "covers", "good for"]]
+    lines = [["model", "parameters", "steps", "seconds", *trials, "covers", "good for"]]
     lines += [["---"] * len(lines[0])]
     for row in rows:
         cells = [
@@ -183,10 +186,8 @@ def markdown(rows: Sequence[Row]) -> str:
         ]
         covered = [f["offline_coverage"] for f in row.figures.values() if "offline_coverage" in f]
         covers = f"{100 * sum(covered) / len(covered):.0f} %" if covered else "-"
-        lines.append(
-            [row.name, str(row.parameters or "-"), str(row.steps or "-"), *cells, covers,
-             row.good_for]
-        )  # fmt: skip
+        counts = [str(round(n) or "-") for n in (row.parameters, row.steps, row.seconds)]
+        lines.append([row.name, *counts, *cells, covers, row.good_for])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
