@@ -88,8 +88,7 @@ def calibration(comparison: Comparison, trials: Sequence[Trial]) -> bytes:
     names = list(comparison.figures[trials[0]])
     out, ax = _new(5.2)
     nominal = 100 * np.array(LEVELS)
-    ax.plot([45, 100], [45, 100], color="#444444", linewidth=1, linestyle=(0, (4, 3)))
-    ax.text(62, 57.5, "as it should be", fontsize=9, rotation=38, color="#444444")
+    ax.plot([45, 100], [45, 100], color="#444444", linestyle=(0, (4, 3)), label="as it should be")
     for name in names:
         shares = np.array([comparison.figures[trial][name].coverage for trial in trials])
         known = np.isfinite(shares).all(axis=1)

@@ -140,16 +140,22 @@ def _asked(
 
 
 def _kinds(material: Material, spoilt: Spoilt, family: str) -> Mapping[str, Array]:
-    """Return by kind which joints are to be found, ``[N, T, J]``; kinds without any left out."""
+    """Return by kind which joints are to be found, ``[N, T, J]``; kinds without any left out.
+
+    A joint that was detected in a wrong place in reality was not seen there, so that hiding it
+    asks for nothing: it counts as wrong, and that once.
+    """
     known = np.isfinite(material.truth).all(axis=-1)
     given = np.isfinite(material.given).all(axis=-1)
-    seen = np.isfinite(spoilt.seen).all(axis=-1)
-    moved = seen & (spoilt.seen != material.given).any(axis=-1)
-    kinds = {HIDDEN: given & ~seen & known, WRONG: given & moved & known}
+    off = metric.distance(material.given, material.truth) / material.unit[:, None, None]
+    mistaken = off > metric.radius(1.0)
     if family == "reality":
-        kinds[REAL] = ~given & known
-        off = metric.distance(material.given, material.truth) / material.unit[:, None, None]
-        kinds[WRONG] = off > metric.radius(1.0)
+        kinds = {REAL: known & ~given, WRONG: mistaken}
+    else:
+        seen = np.isfinite(spoilt.seen).all(axis=-1)
+        moved = seen & (spoilt.seen != material.given).any(axis=-1)
+        right = given & known & ~mistaken
+        kinds = {HIDDEN: right & ~seen, WRONG: right & moved}
     return {kind: counted for kind, counted in kinds.items() if counted.any()}
 
 

@@ -222,6 +222,10 @@ def test_what_is_hidden_in_reality_is_scored_against_the_truth():
     assert tally.count[wrist] == tally.count.sum() == 10
     (tally,) = findings.tallies[wrong]["off"].values()
     assert tally.count[elbow] == tally.count.sum() == 5
+    masked = compare([material], hiding("left_arm"), modes)
+    (sums,) = (found["off"] for trial, found in masked.tallies.items() if trial.kind == HIDDEN)
+    (tally,) = sums.values()  # what was detected elsewhere is not hidden on purpose
+    assert (tally.count[elbow], tally.count[wrist]) == (35, 30)
     case = findings.cases["offline", "reality"]
     assert case.counted.nonzero()[0].tolist() == [wrist]
     assert case.error == pytest.approx(0.3, abs=1e-3)
