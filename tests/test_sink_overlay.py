@@ -146,7 +146,8 @@ def test_write_raises_what_went_wrong_in_the_thread(tmp_path):
     sink = Overlay(path=tmp_path / "a.mp4", source=source, queue_results=1)
     again = pytest.raises(SourceError, match="gone")  # when it closes
     with again, sink, pytest.raises(SourceError, match="gone"):
-        sink.write(result)
+        for _ in range(3):  # one is drawn, one waits, the third must hear of it
+            sink.write(result)
     assert os.listdir(tmp_path) == []
 
 
