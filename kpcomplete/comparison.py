@@ -16,6 +16,8 @@ from kpcomplete.score import LEVELS, Pairs, Tally, coverage
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 Interval = tuple[float, float]
+ENOUGH = 6
+"""People from which on an interval over them is trusted: by chance they agree in 3 % of cases."""
 _WORDS = ("recording", "person", *Trial._fields, "mask", "completer", "joint")
 _NUMBERS = ("missing", "error", "pck", *map(coverage, LEVELS), "difference")
 _SCHEMA = pa.schema(
@@ -39,6 +41,7 @@ class Figure:
         coverage: Share in the regions of each of `LEVELS`, NaN without regions.
         difference: Mean error minus that of the reference where both answered; NaN for itself.
         between: 95 % interval of the difference over people; None for one person.
+        people: How many people the difference is of.
     """
 
     error: float
@@ -48,6 +51,7 @@ class Figure:
     coverage: tuple[float, ...]
     difference: float
     between: Interval | None
+    people: int
 
     @property
     def is_partial(self) -> bool:
@@ -56,8 +60,11 @@ class Figure:
 
     @property
     def verdict(self) -> int:
-        """-1 if surely better than the reference, 1 if surely worse, else 0."""
-        if self.between is None:
+        """-1 if surely better than the reference, 1 if surely worse, else 0.
+
+        Fewer than `ENOUGH` people never make it sure: that two of them agree is a coin's toss.
+        """
+        if self.between is None or self.people < ENOUGH:
             return 0
         return -1 if self.between[1] < 0 else int(self.between[0] > 0)
 
@@ -159,6 +166,7 @@ class Comparison:
             coverage=tuple(_mean(means[coverage(level)]) for level in LEVELS),
             difference=_mean(gaps),
             between=_interval(gaps),
+            people=int(np.isfinite(gaps).sum()),
         )
 
     def _gaps(self, trial: Trial, completer: str) -> Mapping[str, float]:

@@ -8,7 +8,7 @@ from string import Template
 import numpy as np
 
 from kpcomplete import charts
-from kpcomplete.comparison import Comparison, Figure
+from kpcomplete.comparison import ENOUGH, Comparison, Figure
 from kpcomplete.occlusion import Occlusion
 from kpcomplete.robustness import HIDDEN, REAL, REALITY, WRONG, Trial
 from kpcomplete.score import LEVELS
@@ -142,6 +142,8 @@ def _difference(figure: Figure) -> list[str]:
     if figure.between is None:
         return [f"{figure.difference:+.4f}", "one person", ""]
     low, high = figure.between
+    if figure.people < ENOUGH:
+        return [f"{figure.difference:+.4f}", f"{low:+.4f} … {high:+.4f}", "too few people"]
     word = f'<span class="{_KIND[figure.verdict]}">{_SAYS[figure.verdict]}</span>'
     return [f"{figure.difference:+.4f}", f"{low:+.4f} … {high:+.4f}", word]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kpcomplete.comparison import Comparison, Figure
+from kpcomplete.comparison import ENOUGH, Comparison, Figure
 from kpcomplete.material import Material
 from kpcomplete.robustness import REAL, Trial
 from kpcomplete.score import LEVELS
@@ -84,11 +84,13 @@ def _against(rivals: Sequence[Figure], named: str | None) -> str:
     reference = named or "the best of the others in each trial"
     if not rivals:
         return "had no rival."
-    if all(figure.between is None for figure in rivals):
+    people = max(figure.people for figure in rivals)
+    if people < ENOUGH:
         won = sum(figure.difference < 0 for figure in rivals)
-        return (
-            f"against {reference}: a smaller error in {won} of {len(rivals)} trials. "
+        return f"against {reference}: a smaller error in {won} of {len(rivals)} trials. " + (
             "With one person no interval can be given, so none of this is certain."
+            if people == 1
+            else f"With {people} people intervals are too rough to call any of this certain."
         )
     surely = [figure.verdict for figure in rivals]
     return (
@@ -129,10 +131,8 @@ def cautions(
             )
     if len(people) == 1:
         said.append("One person: no interval over people can be given.")
-    elif len(people) < 6:
-        said.append(
-            f"{len(people)} people: intervals over so few are rough, and mostly too narrow."
-        )
+    elif len(people) < ENOUGH:
+        said.append(f"{len(people)} people: intervals over so few are rough, mostly too narrow.")
     if comparison.judged and not comparison.named:
         said.append(
             "The reference of a trial is the best of the others on these very data, so a little "

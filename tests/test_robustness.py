@@ -152,7 +152,7 @@ def test_completers_meet_the_same_mask_again_and_again():
 
 
 def test_differences_are_paired_and_drawn_by_person():
-    people = [person(shift=s) for s in (0, 0, 0)]
+    people = [person() for _ in range(6)]
     completers = {
         "best": Off(body(people[0]), 0.1),
         "judged": Off(body(people[0]), 0.2),
@@ -171,6 +171,10 @@ def test_differences_are_paired_and_drawn_by_person():
     assert comparison.figures[trial]["lazy"].missing == pytest.approx(0.5)
     assert "worse in 1" in summary.verdict(comparison)[0]
     assert "0.000*" in summary.table(comparison)
+    few = Comparison(compare(materials[:5], hiding("left_forearm"), modes), ["judged"])
+    assert few.figures[trial]["judged"].between == pytest.approx((0.1, 0.1), abs=1e-4)
+    assert few.figures[trial]["judged"].verdict == 0  # five may agree by chance
+    assert "With 5 people intervals are too rough" in summary.verdict(few)[0]
     named = Comparison(comparison.findings, ["judged"], "lazy")
     assert named.figures[trial]["judged"].difference == pytest.approx(0.2, abs=1e-4)
 
