@@ -20,8 +20,9 @@ class Divergence(Penalty):
     charged for it (Bowman et al. 2016, arXiv 1511.06349; the weight: Higgins et al. 2017, ICLR).
 
     Args:
-        beta: Weight, in nats to the loss of a joint; as the loss is a mean over joints, 0.03 is
-            about that of a classic variational autoencoder.
+        beta: Weight, nats to the loss of a joint; as the loss is a mean over joints, 0.03 is about
+            that of a classic variational autoencoder. The larger, the more samples differ, and the
+            further their middle is off.
         warmup: Share of the training over which the weight grows, 0..1; 0 is at once.
 
     Raises:
@@ -29,7 +30,7 @@ class Divergence(Penalty):
         ValueError: If a number is out of range.
     """
 
-    beta: float = 0.003
+    beta: float = 0.01
     warmup: float = 0.3
     _done: float = field(default=1.0, init=False, repr=False, compare=False)
 
