@@ -35,6 +35,8 @@ def run(
     trials: Mapping[str, Corruption] | None = None,
     length: int = 160,
     frame_steps: Sequence[int] = (1,),
+    moving: float = 0.0,
+    remembered: float = 0.0,
     windows: int = 400,
     quick: bool = False,
     provenance: Mapping[str, Any] | None = None,
@@ -53,6 +55,8 @@ def run(
         trials: Corruptions by name, under which the finished model is measured on each data set.
         length: Frames of a window.
         frame_steps: See `kpcomplete.sampler.Sampler`.
+        moving: See `kpcomplete.sampler.Sampler`.
+        remembered: See `kpcomplete.sampler.Sampler`.
         windows: How many of held-out people calibrate, validate, and measure each data set.
         quick: Ten steps on few windows, to see whether everything fits together.
         provenance: What else the checkpoint should say about itself.
@@ -68,8 +72,10 @@ def run(
     sets = {name: part.load() for name, part in data.items()}
     seen, unseen = split(sets, held_out)
     share = {name: dict(shares or {}).get(name, 1.0) for name in unseen}
-    train = Sampler(sets=seen, shares=shares, length=length, steps=frame_steps)
-    test = Sampler(sets=unseen, shares=share if shares else None, length=length)
+    train = Sampler(sets=seen, shares=shares, length=length, steps=frame_steps,
+                    moving=moving, remembered=remembered)  # fmt: skip
+    test = Sampler(sets=unseen, shares=share if shares else None, length=length,
+                   remembered=min(remembered, 0.5))  # fmt: skip
     objective.prepare(
         train.draw(16 if quick else 4000, torch.Generator().manual_seed(trainer.seed))
     )
@@ -92,6 +98,8 @@ def run(
         "seconds": round(done.seconds),
         "batch_size": trainer.batch_size * trainer.devices,
         "length": length,
+        "moving": moving,
+        "remembered": remembered,
         "history": done.history,
         "calibration": calibration,
         "metrics": metrics,

@@ -25,6 +25,8 @@ class PoseSet:
         people: Who is seen, a name a clip.
         views: From where, a name a clip.
         fps: Frames per second of every clip.
+        cameras: Through which camera, a name a clip: clips of one person with the same name show
+            them at the same place of the image. Empty: each clip has a camera of its own.
 
     Raises:
         ShapeError: If the clips do not fill the frames, or names are missing.
@@ -36,6 +38,7 @@ class PoseSet:
     people: tuple[str, ...]
     views: tuple[str, ...]
     fps: float
+    cameras: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         starts, lengths = self.clips.unbind(dim=1)
@@ -47,6 +50,10 @@ class PoseSet:
                 f"but they hold {total}, starting at {starts.tolist()[:4]}..."
             )
         counts = (len(self.people), len(self.views), len(self.labels))
+        if self.cameras and len(self.cameras) != len(self.clips):
+            raise ShapeError(
+                f"{len(self.clips)} clips need as many cameras, but got {len(self.cameras)}"
+            )
         if counts != (len(self.clips), len(self.clips), len(self.keypoints)):
             raise ShapeError(
                 f"{len(self.clips)} clips of {len(self.keypoints)} frames need as many people and "
@@ -65,6 +72,7 @@ class PoseSet:
         views: Sequence[str],
         fps: float,
         labels: Sequence[Tensor] | None = None,
+        cameras: Sequence[str] = (),
     ) -> "PoseSet":
         """Return a set from a list of clips ``[T, 33, 2]``, and labels ``[T]`` if known."""
         joints = len(Skeleton.load(CANONICAL))
@@ -78,6 +86,7 @@ class PoseSet:
             people=tuple(people),
             views=tuple(views),
             fps=fps,
+            cameras=tuple(cameras),
         )
 
     def select(self, clips: Collection[int]) -> "PoseSet":
@@ -94,6 +103,7 @@ class PoseSet:
             clips=torch.stack([ends - lengths, lengths], dim=1),
             people=tuple(self.people[i] for i in rows.tolist()),
             views=tuple(self.views[i] for i in rows.tolist()),
+            cameras=tuple(self.cameras[i] for i in rows.tolist() if self.cameras),
         )
 
     def split(self, test_people: Collection[str]) -> tuple["PoseSet", "PoseSet"]:
@@ -134,7 +144,13 @@ class PoseSet:
             views=[view for s in sets for view in s.views],
             fps=rates[0],
             labels=labels,
+            cameras=[f"{i} {camera}" for i, s in enumerate(sets) for camera in s.own_cameras],
         )
+
+    @property
+    def own_cameras(self) -> tuple[str, ...]:
+        """``cameras``, or where there are none a name of its own for each clip."""
+        return self.cameras or tuple(f"clip {i}" for i in range(len(self)))
 
     def starts(self, length: int, stride: int) -> Int[Tensor, " window"]:
         """Return the first frames of all windows that lie in one clip, every ``stride`` frames.

@@ -59,6 +59,7 @@ class SktDD:
             labels=[clip[3] for clip in kept],
             people=[clip[1] for clip in kept],
             views=[clip[2] for clip in kept],
+            cameras=[f"{clip[1]} {clip[2]}" for clip in kept],
             fps=FPS,
         )
 

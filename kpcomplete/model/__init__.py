@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.model.loss import masked_mean, student_nll
-from kpcomplete.model.timeline import Timeline
+from kpcomplete.model.timeline import KINDS, Timeline
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 OFFLINE, CAUSAL = 0, 1  # rows of `Autoencoder.calibration`
-UNSEEN, SEEN = 0, 1  # its columns: whether the joint was ever observed in the window
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,10 +61,10 @@ class Autoencoder(nn.Module, ABC):
 
     Buffers hold what is not learned by gradients: ``support [J]`` in how many frames of the
     training material a joint was known (a joint with none is never made up), ``centre [J, 2]``
-    and ``spread [J]`` where joints usually are, ``calibration [2, 2]`` factors on the standard
-    deviation for (offline, causal) and (never seen, seen) joints, ``trust [2, 2]`` in the same
-    places the share of a network's corrections that proved useful on unknown people, 0..1; only
-    networks that correct something look at it.
+    and ``spread [J]`` where joints usually are, ``calibration [2, K]`` factors on the standard
+    deviation for (offline, causal) and the K `KINDS` of hidden joints, ``trust [2, K]`` in the
+    same places the share of a network's corrections that proved useful on unknown people, 0..1;
+    only networks that correct something look at it.
 
     Args:
         arguments: What the constructor of the network was given, plain; for checkpoints.
@@ -85,8 +84,8 @@ class Autoencoder(nn.Module, ABC):
         self.register_buffer("support", torch.zeros(joints))
         self.register_buffer("centre", torch.zeros(joints, 2))
         self.register_buffer("spread", torch.ones(joints))
-        self.register_buffer("calibration", torch.ones(2, 2))
-        self.register_buffer("trust", torch.ones(2, 2))
+        self.register_buffer("calibration", torch.ones(2, len(KINDS)))
+        self.register_buffer("trust", torch.ones(2, len(KINDS)))
 
     @abstractmethod
     def encode(self, batch: PoseBatch, *, causal: bool = False) -> Latent:
@@ -105,8 +104,7 @@ class Autoencoder(nn.Module, ABC):
         """Return where the joints of windows are, calibrated."""
         latent = self.encode(batch, causal=causal)
         found = self.decode(latent)
-        factors = self.calibration[CAUSAL if causal else OFFLINE]
-        scale = torch.where(latent.timeline.seen, factors[SEEN], factors[UNSEEN])
+        scale = self.calibration[CAUSAL if causal else OFFLINE][latent.timeline.kind]
         return Prediction(
             mean=found.mean, factor=found.factor * scale[..., None, None], known=found.known
         )
@@ -117,8 +115,7 @@ class Autoencoder(nn.Module, ABC):
         """Return how wrong the completion of ``corrupted`` is.
 
         Counted only where the clean pose is known, and mainly on what was hidden. The distance
-        is divided by the predicted standard deviation (not learned through it), so that short
-        gaps count as much as parts that nobody saw.
+        is divided by `yardstick`.
 
         Returns:
             ``loss``, and what it is made of: ``error`` the mean distance on hidden joints in body
@@ -134,14 +131,22 @@ class Autoencoder(nn.Module, ABC):
         weight = hidden + self.observed_weight * (known & corrupted.observed)
         offset = clean.keypoints - found.mean
         distance = (offset.square().sum(dim=-1) + 1e-8).sqrt()
-        width = torch.linalg.det(found.factor.detach().float()).abs().sqrt()
-        relative = masked_mean(distance / (width + 0.03), weight)
+        relative = masked_mean(distance / self.yardstick(latent, found), weight)
         nll = masked_mean(student_nll(offset.detach(), found.factor), weight)
         return {
             "loss": relative + 0.3 * nll,
             "error": masked_mean(distance.detach(), hidden.float()),
             "nll": nll.detach(),
         }
+
+    def yardstick(self, latent: Latent, found: Prediction) -> Tensor:
+        """Return ``[B, T, J]`` body units in which the loss measures distances.
+
+        By default the predicted standard deviation (not learned through it), so that short gaps
+        count as much as parts that nobody saw.
+        """
+        width: Tensor = torch.linalg.det(found.factor.detach().float()).abs().sqrt()
+        return width + 0.03
 
     @torch.no_grad()
     def prepare(self, clean: PoseBatch) -> None:

@@ -1,4 +1,4 @@
-"""The shipped completer: a residual to interpolation, and a guess at what nobody saw."""
+"""The shipped completer: weighs where a joint may be, by time, by the person, by all people."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,12 +8,16 @@ from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.mixture import Mixture
-from kpcomplete.model import CAUSAL, OFFLINE, SEEN, UNSEEN, Autoencoder, Latent, Prediction
+from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Latent, Prediction
 from kpcomplete.model.layers import Shift, TemporalBlock, factors
 from kpcomplete.model.timeline import NEVER, Timeline
 
-_FEATURES = 8  # of each joint: base, average (2 each), observed, seen, since, until
 _EVERY = 16  # frames
+_FEATURES = 41  # of each joint, see `Temporal._features`
+_KEEPS = 0.25  # seconds in which a velocity dies away
+_STEPS = (2, 8)  # frames back over which a joint's movement is looked at
+_PLACES = 7  # beside the straight line: before, after, average, two velocities, two memories
+_ANCHORS = ("nose", "left_shoulder", "right_shoulder")  # a body is where these are
 
 
 class Temporal(Autoencoder):
@@ -21,19 +25,24 @@ class Temporal(Autoencoder):
 
     A frame encoder turns what is known of each joint (see `Timeline`) into a latent. Dilated
     convolutions mix latents over time: one branch looks back, one looks ahead and is switched off
-    when causal. The decoder has two heads for each joint. One corrects the straight line between
-    observations, scaled by the time to them, so that short gaps stay straight. The other guesses
-    joints that were not observed at all.
+    when causal. The decoder has two heads for each joint. Both weigh places where the joint may
+    be, rather than making one up, so that they cannot be far off where little is known:
 
-    The guess starts from a mixture of Gaussians over poses, see `adopt`, given the joints that are
-    seen; the network learns what it leaves to be said. Without one it starts from the mean pose.
+    - a joint that was observed lies on the straight line between observations, or is drawn from it
+      towards one of them, on in the direction it moved, to its average place or to where the person
+      usually has it, as given by a `Memory`, in the image or moved along with the body. The pull
+      grows with the time to the nearest observation, so that short gaps stay straight.
+    - a joint that was not observed at all is where the person usually has it, in the image or moved
+      along with the body, or where other people have it: a mixture of Gaussians over poses, see
+      `adopt`, given the joints that are seen, and what the network adds. Without such a mixture it
+      starts from the mean pose.
 
     Args:
         width: Size of a latent.
         dilations: Frames between the three taps of each convolution.
         codes: Numbers that the decoder keeps for each joint.
         dropout: Share of latent values dropped in training.
-        onset: Seconds to the nearest observation at which half of a correction counts.
+        onset: Seconds to the nearest observation at which half of a pull counts.
         components: Gaussians that were adopted.
         prior_joints: Joints that they speak of.
     """
@@ -48,9 +57,9 @@ class Temporal(Autoencoder):
         *,
         width: int = 96,
         dilations: Sequence[int] = (1, 3, 9, 27),
-        codes: int = 16,
+        codes: int = 24,
         dropout: float = 0.1,
-        onset: float = 0.5,
+        onset: float = 0.15,
         components: int = 0,
         prior_joints: int = 0,
     ) -> None:
@@ -60,6 +69,7 @@ class Temporal(Autoencoder):
         )  # fmt: skip
         joints = len(self.skeleton)
         self.onset, self.codes = onset, codes
+        self._anchors = self.skeleton.indices(_ANCHORS)
         self.enter = nn.Sequential(
             nn.Linear(joints * _FEATURES + 1, width), nn.GELU(), TemporalBlock(width, None)
         )
@@ -69,8 +79,12 @@ class Temporal(Autoencoder):
         self.drop = nn.Dropout(dropout)
         self.spell = nn.Linear(width, joints * codes)
         self.local = nn.Parameter(torch.randn(joints, _FEATURES, codes) * _FEATURES**-0.5)
-        self.out = nn.Parameter(torch.zeros(joints, codes, 10))
-        self.bias = nn.Parameter(torch.zeros(joints, 10))
+        self.think = nn.Parameter(torch.randn(joints, codes, codes) * codes**-0.5)
+        # a seen joint's pull, places, offset, shape; an unseen joint's places, offset, shape
+        self.parts = (1, _PLACES, 2, 3, 3, 2, 3)
+        self.out = nn.Parameter(torch.zeros(joints, codes, sum(self.parts)))
+        self.bias = nn.Parameter(torch.zeros(joints, sum(self.parts)))
+        nn.init.constant_(self.bias[:, 0], -3.0)  # hardly any pull
         self.growth = nn.Parameter(torch.tensor(0.15))  # body units a root second, any joint
 
         size = 2 * prior_joints
@@ -113,21 +127,41 @@ class Temporal(Autoencoder):
         features = self._features(timeline, prior.mean)
         near = torch.einsum("btjf,jfc->btjc", features, self.local)
         codes = nn.functional.gelu(spelt + near)
+        codes = codes + nn.functional.gelu(torch.einsum("btjc,jcd->btjd", codes, self.think))
         out = torch.einsum("btjc,jco->btjo", codes, self.out) + self.bias
+        pull, place, offset, shape_seen, source, guess, shape_unseen = torch.split(
+            out, list(self.parts), dim=-1
+        )
         seen = timeline.seen[..., None]
         wait = timeline.wait[..., None]
         spread = self.spread[:, None]
+        trust = self.trust[CAUSAL if timeline.causal else OFFLINE][timeline.kind][..., None]
+
+        moved = _moved(timeline, self._anchors)
+        memory = timeline.memory[:, None].expand_as(moved)
+        remembered = timeline.remembered[:, None, :, None].expand(*shape, 2)
         gate = wait.square() / (wait.square() + self.onset**2) * self.supported[:, None]
-        trust = self.trust[CAUSAL if timeline.causal else OFFLINE]
-        corrected = timeline.base + trust[SEEN] * gate * spread * out[..., 0:2]
-        guess = prior.mean + trust[UNSEEN] * spread * out[..., 2:4]
+        places = torch.stack([*_places(timeline), memory, moved], dim=-2)
+        allowed = torch.cat(
+            [torch.ones_like(place[..., :-2], dtype=torch.bool), remembered], dim=-1
+        )
+        drawn = _mean(places, place, allowed) - timeline.base
+        drawn = pull.sigmoid() * drawn + 0.1 * spread * offset
+        corrected = timeline.base + trust * gate * drawn
+
+        places = torch.stack([prior.mean + spread * guess, memory, moved], dim=-2)
+        allowed = torch.cat(
+            [torch.ones_like(source[..., :1], dtype=torch.bool), remembered], dim=-1
+        )
+        guess = _mean(places, source, allowed)
+        guess = prior.mean + trust * (guess - prior.mean)
         width = 0.004 + self.growth.abs() * wait.sqrt()
         # a joint without training material has no head of its own, only its gap's length
-        shape_of = torch.where(self.supported[:, None], out[..., 4:7], 0.0)
+        shape_of = torch.where(self.supported[:, None], shape_seen, 0.0)
         factor = torch.where(
             seen[..., None],
             factors(shape_of, width),
-            prior.factor @ factors(out[..., 7:10], torch.ones_like(wait)),
+            prior.factor @ factors(shape_unseen, torch.ones_like(wait)),
         )
         known = timeline.seen | prior.known
         mean = torch.where(seen, corrected, guess)
@@ -172,19 +206,87 @@ class Temporal(Autoencoder):
         """An observed joint is what it is: the correction there is 0."""
         return 0.0
 
+    def yardstick(self, latent: Latent, found: Prediction) -> Tensor:
+        """Return a fixed length for each head: what moves counts as much as it errs."""
+        return torch.where(latent.timeline.seen, 0.1, 0.25)
+
     def _features(
         self, timeline: Timeline, guess: Tensor
     ) -> Float[Tensor, "batch time joint feature"]:
-        base = torch.where(timeline.seen[..., None], timeline.base, guess)
+        """Return what is known of each joint: where, how moved, how far apart, how long ago."""
+        seen, had = timeline.seen[..., None], timeline.remembered[:, None, :, None]
+        base = torch.where(seen, timeline.base, guess)
+        near = torch.where(seen, timeline.base, timeline.memory[:, None])
+        memory = timeline.memory[:, None].expand_as(base)
+        steps = [base - _earlier(base, frames) for frames in _STEPS]
+        apart = [
+            timeline.after - timeline.before,
+            timeline.before - timeline.average,
+            timeline.after - timeline.average,
+            0.4 * timeline.arriving,
+            0.4 * timeline.leaving,
+            (near - memory) * had,
+            *(4 * step for step in steps),
+        ]
+        first, last = timeline.since < NEVER, timeline.until < NEVER
+        share = timeline.since / (timeline.since + timeline.until).clamp_min(1e-9)
+        everywhere = torch.ones_like(timeline.seen)
         parts = [
-            self.standardised(base, torch.ones_like(timeline.seen)),
+            self.standardised(base, everywhere),
             self.standardised(timeline.average, timeline.seen),
+            self.standardised(memory, had[..., 0].expand_as(timeline.seen)),
+            *(torch.asinh(4 * v) / 2 for v in apart),
+            (torch.asinh(4 * (_moved(timeline, self._anchors) - memory)) / 2) * had,
+            torch.asinh(4 * (base - guess)) / 2,
+            *(
+                torch.log1p(20 * (v.square().sum(-1, keepdim=True) + 1e-9).sqrt()) / 3
+                for v in apart
+            ),
             timeline.observed[..., None],
-            timeline.seen[..., None],
+            first[..., None],
+            last[..., None],
+            had.expand_as(base[..., :1]),
             _age(timeline.since)[..., None],
             _age(timeline.until)[..., None],
+            torch.where(first & last, share - 0.5, 0.0)[..., None],
         ]
         return torch.cat(parts, dim=-1) * self.supported[:, None]
+
+
+def _places(timeline: Timeline) -> tuple[Tensor, ...]:
+    """Return where time alone says a joint may be, other than on the straight line."""
+    before, after = timeline.before, timeline.after
+    gone, coming = (
+        (_KEEPS * -torch.expm1(-seconds.clamp_max(10.0) / _KEEPS))[..., None]
+        for seconds in (timeline.since, timeline.until)
+    )
+    return (
+        before,
+        after,
+        timeline.average,
+        before + timeline.arriving * gone,
+        after + timeline.leaving * coming,
+    )
+
+
+def _moved(timeline: Timeline, anchors: Sequence[int]) -> Tensor:
+    """Return where the person usually has a joint, moved along with head and shoulders."""
+    memory = timeline.memory[:, None]
+    both = (timeline.seen & timeline.remembered[:, None])[:, :, anchors, None]
+    shift = torch.where(both, (timeline.base - memory)[:, :, anchors], 0.0)
+    return memory + shift.sum(dim=2, keepdim=True) / both.sum(dim=2, keepdim=True).clamp_min(1)
+
+
+def _mean(places: Tensor, logits: Tensor, allowed: Tensor) -> Tensor:
+    """Return the weighted mean ``[..., 2]`` of places ``[..., K, 2]`` that are allowed."""
+    weights = logits.masked_fill(~allowed, -1e4).softmax(dim=-1)
+    return (weights[..., None] * places).sum(dim=-2)
+
+
+def _earlier(values: Tensor, frames: int) -> Tensor:
+    """Return the values of some frames earlier; the first ones are repeated."""
+    index = torch.arange(values.shape[1], device=values.device) - frames
+    return values[:, index.clamp_min(0)]
 
 
 def _age(seconds: Tensor) -> Tensor:

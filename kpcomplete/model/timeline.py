@@ -1,14 +1,24 @@
 """When each joint was observed last and will be next, and the straight line between."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from kpcomplete.batch import PoseBatch
+from kpcomplete.batch import Memory, PoseBatch
+from kpcomplete.skeleton import CANONICAL, Skeleton
 
 NEVER = 1e4  # seconds; stands for an observation that does not exist
+_APART = 4  # frames between two observations that tell a velocity
+_EDGES = (0.03, 0.08, 0.2, 0.6)  # seconds of `Timeline.wait`
+_REGIONS = ("face", "arms", "body")
+KINDS = (
+    *(f"{region}_{how}" for how in ("unseen", "remembered") for region in _REGIONS),
+    *(f"seen_{edge:g}s" for edge in _EDGES), "seen_longer",
+)  # fmt: skip
+"""Ways in which joints are hidden that differ in what can be known; see `Timeline.kind`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,7 +30,13 @@ class Timeline:
             everywhere when causal, the one there is; 0 if there is none.
         since: Time since the last observation, 0 where observed; `NEVER` if there was none.
         until: Time until the next one; `NEVER` if there is none, and everywhere when causal.
+        before: Last observation; the next one if there is none, 0 if there is neither.
+        after: Next observation; the last one if there is none, everywhere when causal.
+        arriving: Velocity at ``before``, body units a second; 0 where not known.
+        leaving: The same at ``after``, going back in time; 0 where not known.
         average: Mean of what is observed in the window, when causal so far; 0 if nothing is.
+        memory: Where the person usually has the joint, by other stretches of the recording.
+        remembered: Whether there is such a memory.
         seen: Whether ``base`` exists.
         observed: Whether the joint is observed in this frame.
         causal: Whether only the past was looked at.
@@ -29,7 +45,13 @@ class Timeline:
     base: Float[Tensor, "batch time joint 2"]
     since: Float[Tensor, "batch time joint"]
     until: Float[Tensor, "batch time joint"]
+    before: Float[Tensor, "batch time joint 2"]
+    after: Float[Tensor, "batch time joint 2"]
+    arriving: Float[Tensor, "batch time joint 2"]
+    leaving: Float[Tensor, "batch time joint 2"]
     average: Float[Tensor, "batch time joint 2"]
+    memory: Float[Tensor, "batch joint 2"]
+    remembered: Bool[Tensor, "batch joint"]
     seen: Bool[Tensor, "batch time joint"]
     observed: Bool[Tensor, "batch time joint"]
     causal: bool
@@ -38,25 +60,34 @@ class Timeline:
     def of(cls, batch: PoseBatch, *, causal: bool) -> "Timeline":
         """Return the timeline of windows; hidden values are not looked at."""
         keypoints = torch.where(batch.observed[..., None], batch.keypoints, 0.0)
-        before, since = _nearest(keypoints, batch.observed, batch.times)
-        average = _average(keypoints, batch.observed, causal)
+        before, since, arriving = _nearest(keypoints, batch.observed, batch.times)
         if causal:
-            until = torch.full_like(since, NEVER)
+            after, until, leaving = before, torch.full_like(since, NEVER), 0 * arriving
             base = before
         else:
-            after, until = (
+            after, until, leaving = (
                 x.flip(1)
                 for x in _nearest(keypoints.flip(1), batch.observed.flip(1), -batch.times.flip(1))
             )
+            first, last = (since < NEVER)[..., None], (until < NEVER)[..., None]
+            before, after = torch.where(first, before, after), torch.where(last, after, before)
             share = (since / (since + until).clamp_min(1e-9))[..., None]
-            between = before + share * (after - before)
-            only = torch.where((since < NEVER)[..., None], before, after)
-            base = torch.where(((since < NEVER) & (until < NEVER))[..., None], between, only)
+            base = torch.where(first & last, before + share * (after - before), before)
+        memory = batch.memory
+        if memory is None:
+            nothing = torch.zeros_like(keypoints[:, :1, :, 0]).sum(dim=1)
+            memory = Memory(mean=torch.stack([nothing, nothing], dim=-1), count=nothing)
         return cls(
             base=base,
             since=since,
             until=until,
-            average=average,
+            before=before,
+            after=after,
+            arriving=arriving,
+            leaving=leaving,
+            average=_average(keypoints, batch.observed, causal),
+            memory=memory.mean,
+            remembered=memory.known,
             seen=torch.minimum(since, until) < NEVER,
             observed=batch.observed,
             causal=causal,
@@ -70,18 +101,43 @@ class Timeline:
         both = torch.maximum(self.since, self.until) < NEVER
         return torch.where(both, bridge, one_sided)
 
+    @property
+    def kind(self) -> Int[Tensor, "batch time joint"]:
+        """Which of `KINDS` each joint is, were it hidden."""
+        waited = torch.bucketize(self.wait, torch.tensor(_EDGES, device=self.wait.device))
+        region = _region().to(self.wait.device)
+        unseen = region + len(_REGIONS) * self.remembered[:, None]
+        return torch.where(self.seen, 2 * len(_REGIONS) + waited, unseen)
 
-def _nearest(keypoints: Tensor, observed: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the last observation of each joint at each frame, and the time since."""
+
+@cache
+def _region() -> Int[Tensor, " joint"]:
+    """Return which of the regions each joint belongs to."""
+    joints = Skeleton.load(CANONICAL).joints
+    hands = ("elbow", "wrist", "pinky", "index", "thumb")
+    parts = [joint.split("_") for joint in joints]
+    arms = [any(part in hands for part in p) and "foot" not in p for p in parts]
+    shoulder = joints.index("left_shoulder")
+    return torch.tensor([0 if i < shoulder else 1 if arm else 2 for i, arm in enumerate(arms)])
+
+
+def _nearest(keypoints: Tensor, observed: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the last observation of each joint at each frame, time since, and velocity then."""
     if not times.shape[1]:
-        return keypoints, keypoints[..., 0]
+        return keypoints, keypoints[..., 0], keypoints
     frames = torch.arange(times.shape[1], device=times.device)[:, None]
     last = torch.where(observed, frames, -1).cummax(dim=1).values
-    place = last.clamp_min(0)
-    value = keypoints.gather(1, place[..., None].expand_as(keypoints))
-    then = times[..., None].expand(observed.shape).gather(1, place)
-    since = torch.where(last >= 0, times[..., None] - then, NEVER).clamp_max(NEVER)
-    return torch.where((last >= 0)[..., None], value, 0.0), since
+    place, earlier = last.clamp_min(0), (last - _APART).clamp_min(0)
+    times = times[..., None].expand(observed.shape)
+    then = times.gather(1, place)
+    since = torch.where(last >= 0, times - then, NEVER).clamp_max(NEVER)
+    value, start = (
+        keypoints.gather(1, p[..., None].expand_as(keypoints)) for p in (place, earlier)
+    )
+    passed = (then - times.gather(1, earlier)).clamp_min(1e-6)
+    told = observed.gather(1, earlier) & (last >= _APART)
+    velocity = torch.where(told[..., None], (value - start) / passed[..., None], 0.0)
+    return torch.where((last >= 0)[..., None], value, 0.0), since, velocity
 
 
 def _average(keypoints: Tensor, observed: Tensor, causal: bool) -> Tensor:

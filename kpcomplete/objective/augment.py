@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from kpcomplete.batch import PoseBatch
+from kpcomplete.batch import Memory, PoseBatch
 from kpcomplete.corruption.seeded import Seeded
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
@@ -41,12 +41,21 @@ class Augment(Seeded):
         observed = torch.where(swap, batch.observed[:, :, order], batch.observed)
         matrix = self._matrix(draw, mirrored)
         keypoints = torch.einsum("bij,btkj->btki", matrix, keypoints)
-        keypoints = keypoints + self.shift * draw[3:5].T[:, None, None]
+        shift = self.shift * draw[3:5].T[:, None]
+        keypoints = keypoints + shift[:, None]
+        memory = batch.memory
+        if memory is not None:
+            flip = mirrored[:, None]
+            mean = torch.where(flip[..., None], memory.mean[:, order], memory.mean)
+            count = torch.where(flip, memory.count[:, order], memory.count)
+            mean = torch.einsum("bij,bkj->bki", matrix, mean) + shift
+            memory = Memory(mean=torch.where((count > 0)[..., None], mean, 0.0), count=count)
         return replace(
             batch,
             keypoints=torch.where(observed[..., None], keypoints, 0.0),
             confidence=torch.where(swap, batch.confidence[:, :, order], batch.confidence),
             observed=observed,
+            memory=memory,
         )
 
     def _matrix(self, draw: Tensor, mirrored: Tensor) -> Tensor:

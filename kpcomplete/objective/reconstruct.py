@@ -10,8 +10,8 @@ from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.corruption import Corruption
 from kpcomplete.corruption.seeded import Seeded, advance_all, check_share, reseed_all
-from kpcomplete.model import CAUSAL, OFFLINE, SEEN, UNSEEN, Autoencoder
-from kpcomplete.model.timeline import Timeline
+from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder
+from kpcomplete.model.timeline import KINDS, Timeline
 from kpcomplete.objective import Objective
 from kpcomplete.objective.augment import Augment
 from kpcomplete.objective.greedy import layers
@@ -122,8 +122,8 @@ class Reconstruct(Objective):
         """Scale standard deviations so that 90 % regions hold 90 % of hidden joints.
 
         Before that, take only as much of the network's corrections as makes errors smallest, in
-        tenths. One number each for joints seen and never seen in the window, offline and causal;
-        a kind of which fewer than 100 joints were hidden keeps its own.
+        tenths. One number for each of the `KINDS` of hidden joints, offline and causal; a kind of
+        which fewer than 100 joints were hidden keeps its own.
 
         Args:
             clean: Windows in pixels, of people that were not trained on.
@@ -140,13 +140,13 @@ class Reconstruct(Objective):
             pair = self.corrupt(clean)
             figures |= self._calibrate_trust(*pair, mode, name)
             outcome = self._outcome(*pair, causal=mode == CAUSAL)
-            for head, kind in ((UNSEEN, "never_seen"), (SEEN, "seen")):
-                inside = outcome.inside[outcome.hidden & (outcome.seen == bool(head))]
+            for place, kind in enumerate(KINDS):
+                inside = outcome.inside[outcome.hidden & (outcome.kind == place)]
                 if len(inside) < 100:
                     continue
-                place = math.ceil(_COVERED * len(inside))
-                factor = float((inside.kthvalue(place).values / _QUANTILE).sqrt())
-                self.network.calibration[mode, head] = factor
+                rank = math.ceil(_COVERED * len(inside))
+                factor = float((inside.kthvalue(rank).values / _QUANTILE).sqrt())
+                self.network.calibration[mode, place] = factor
                 figures[f"{name}_{kind}_coverage"] = float((inside < _QUANTILE).float().mean())
                 figures[f"{name}_{kind}_factor"] = factor
         return figures
@@ -159,17 +159,17 @@ class Reconstruct(Objective):
             self.network.trust[mode] = trust
             found = self.network(corrupted, causal=mode == CAUSAL)
             offsets.append(found.mean - clean.keypoints)
-        seen = Timeline.of(corrupted, causal=mode == CAUSAL).seen
+        kinds = Timeline.of(corrupted, causal=mode == CAUSAL).kind
         hidden = clean.observed & found.known & ~corrupted.observed
         figures = {}
-        for head, kind in ((UNSEEN, "never_seen"), (SEEN, "seen")):
-            where = hidden & (seen == bool(head))
+        for place, kind in enumerate(KINDS):
+            where = hidden & (kinds == place)
             if int(where.sum()) < 100:
                 continue
             none, full = offsets[0][where], offsets[1][where]
             tenths = [float(torch.lerp(none, full, i / 10).norm(dim=-1).mean()) for i in range(11)]
             best = tenths.index(min(tenths)) / 10
-            self.network.trust[mode, head] = best
+            self.network.trust[mode, place] = best
             figures[f"{name}_{kind}_trust"] = best
         return figures
 
@@ -219,6 +219,7 @@ class Reconstruct(Objective):
             hidden=lost & found.known,
             known=found.known,
             seen=timeline.seen,
+            kind=timeline.kind,
         )
 
 
@@ -233,6 +234,7 @@ class _Outcome:
     hidden: Tensor  # lost and filled in
     known: Tensor
     seen: Tensor
+    kind: Tensor
 
 
 def _beside(first: PoseBatch, second: PoseBatch) -> PoseBatch:
@@ -242,4 +244,5 @@ def _beside(first: PoseBatch, second: PoseBatch) -> PoseBatch:
         confidence=torch.cat([first.confidence, second.confidence], dim=1),
         observed=torch.cat([first.observed, second.observed], dim=1),
         times=torch.cat([first.times, second.times], dim=1),
+        memory=first.memory,
     )
