@@ -12,6 +12,7 @@ COMMANDS = {
     "process": "find and complete the people of videos: process source=drive.mp4",
     "export": "write results in other formats: export source=out/drive.parquet exporter=trc",
     "evaluate": "hide joints on purpose, and measure how well they are completed",
+    "adapt": "fine-tune the completer on your own recordings: adapt source=my_videos/",
     "train": "train or fit the models: train experiment=completer",
     "simulate": "make training material: seated bodies in 3D (needs kpcomplete[cabin])",
     "info": "show versions, weights, devices, and what is missing",

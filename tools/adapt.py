@@ -1,0 +1,7 @@
+"""The same as: kpcomplete adapt."""
+
+import sys
+
+from kpcomplete.app.cli import run
+
+run("adapt", *sys.argv[1:])
