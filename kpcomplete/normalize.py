@@ -1,7 +1,8 @@
 """Pixels to body units and back, fitted on observed joints only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from jaxtyping import Float
@@ -40,6 +41,7 @@ _TRUNK = tuple(
     (f"{side}_shoulder", f"{side}_{end}") for side in ("left", "right") for end in ("elbow", "hip")
 )
 _TRUNK_SHARE = 0.85
+_SHOULDERS = ("left_shoulder", "right_shoulder")
 
 
 @dataclass(frozen=True)
@@ -104,28 +106,24 @@ def _scaled(covariance: Tensor | None, factor: Tensor) -> Tensor | None:
     return None if covariance is None else covariance * factor[:, None, None, None, None] ** 2
 
 
-def _points(batch: PoseBatch) -> Callable[[str], Tensor]:
-    """Return a look-up of joints by name: ``[B, T, 2]``, NaN where not observed."""
+def _points(batch: PoseBatch) -> Callable[[Iterable[str]], Tensor]:
+    """Return a look-up of N joints by name: ``[B, T, N, 2]``, NaN where not observed."""
     skeleton = Skeleton.load(CANONICAL)
     points = torch.where(batch.observed[..., None], batch.keypoints, torch.nan)
-    return lambda joint: points[:, :, skeleton.index(joint)]
-
-
-def _median_distance(a: Tensor, b: Tensor) -> Tensor:
-    distance: Tensor = (a - b).norm(dim=-1).nanmedian(dim=1).values
-    return distance
+    return lambda joints: points[:, :, skeleton.indices(joints)]
 
 
 def _scale(batch: PoseBatch) -> Tensor:
     if not batch.keypoints.shape[1]:
         return batch.keypoints.new_ones(len(batch))
-    point = _points(batch)
-    left, right = point("left_shoulder"), point("right_shoulder")
-    head = 1.5 * _median_distance(point("nose"), (left + right) / 2)
-    shoulders = _median_distance(left, right)
-    others = torch.stack(
-        [_median_distance(point(a), point(b)) / length for (a, b), length in _LENGTHS.items()]
-    )
+    points = _points(batch)
+    nose, left, right = points(["nose", *_SHOULDERS]).unbind(dim=2)
+    first, second = (points(ends) for ends in zip(*_LENGTHS, strict=True))
+    first = torch.cat([torch.stack([nose, left], dim=2), first], dim=2)
+    second = torch.cat([torch.stack([(left + right) / 2, right], dim=2), second], dim=2)
+    lengths = (first - second).norm(dim=-1).nanmedian(dim=1).values.mT
+    head, shoulders = 1.5 * lengths[0], lengths[1]
+    others = lengths[2:] / lengths.new_tensor(list(_LENGTHS.values()))[:, None]
     # foreshortening only shrinks: the longest tells most
     fallback = others.nan_to_num(-torch.inf).amax(dim=0)
     trunk = others[[list(_LENGTHS).index(bone) for bone in _TRUNK]].nan_to_num(-torch.inf)
@@ -138,17 +136,23 @@ def _scale(batch: PoseBatch) -> Tensor:
 def _centre(batch: PoseBatch, scale: Tensor) -> Tensor:
     if not batch.keypoints.shape[1]:
         return batch.keypoints.new_zeros(len(batch), 2)
-    point = _points(batch)
-    neck = ((point("left_shoulder") + point("right_shoulder")) / 2).nanmedian(dim=1).values
     skeleton = Skeleton.load(CANONICAL)
-    offsets = torch.tensor([_place(j) for j in skeleton.joints]).to(batch.keypoints)
-    points = torch.where(batch.observed[..., None], batch.keypoints, torch.nan)
+    points = _points(batch)(skeleton.joints)
+    left, right = points[:, :, skeleton.indices(_SHOULDERS)].unbind(dim=2)
+    neck = ((left + right) / 2).nanmedian(dim=1).values
+    offsets = _offsets().to(batch.keypoints)
     guesses = points - offsets * scale[:, None, None, None]
     guess = guesses.nanmedian(dim=1).values.nanmedian(dim=1).values
     anywhere = points.flatten(1, 2).nanmedian(dim=1).values
     centre = torch.where(neck.isfinite(), neck, guess)
     centre = torch.where(centre.isfinite(), centre, anywhere)
     return centre.nan_to_num(0.0)
+
+
+@cache
+def _offsets() -> Tensor:
+    """Return the usual places ``[J, 2]`` of all joints, NaN where they have none."""
+    return torch.tensor([_place(joint) for joint in Skeleton.load(CANONICAL).joints])
 
 
 def _place(joint: str) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """The one flow from frames to results, recorded or live."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -9,9 +10,9 @@ import torch
 
 from kpcomplete import normalize
 from kpcomplete.batch import Memory, PoseBatch, completed_sequence
-from kpcomplete.completer import Completer
+from kpcomplete.completer import Completer, Stream, Streaming
 from kpcomplete.detector import Detector
-from kpcomplete.frame import Frame, StreamInfo
+from kpcomplete.frame import Frame
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.prefetch import prefetch
 from kpcomplete.recall import Recall
@@ -19,12 +20,14 @@ from kpcomplete.recording import sequence
 from kpcomplete.result import Person, Result
 from kpcomplete.sink import Sink
 from kpcomplete.source import Source
-from kpcomplete.window import View, Window
+from kpcomplete.window import Window
 
 
 @dataclass(kw_only=True)
 class Pipeline:
     """Finds people, completes their joints, and yields results as soon as they are known.
+
+    Where the window gives on each frame at once, a `Streaming` completer takes frames one by one.
 
     Args:
         detector: Adds people to frames.
@@ -53,36 +56,93 @@ class Pipeline:
             frames = (replace(frame, image=None) for frame in frames)
         if self.ahead:
             frames = prefetch(frames, self.ahead)
-        recall, before = Recall(), dict[str, PoseSequence]()
+        live = self._live()
+        windows = _Windows(self.completer, self.max_absence)
         for view in self.window.slide(frames):
-            for seat, poses in before.items():
-                if gone := int((poses.times < view.frames[0].time).sum()):
-                    recall.add(poses[:gone])
-                if not poses.is_observed.any():
-                    recall.forget(seat)
-            result, before = self._complete(view, source.info, recall)
-            yield result
+            found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
+            seats = tuple(self.detector.seats) or tuple(found)
+            shown, emit = (
+                (view.frames[view.emit], slice(None)) if live else (view.frames, view.emit)
+            )
+            raw = {seat: sequence(shown, seat, source.info) for seat in seats}
+            trusted = {seat: _trusted(raw[seat], self.min_confidence) for seat in seats}
+            done = (live or windows)(trusted)
+            yield Result(
+                frames=view.frames[view.emit],
+                people={
+                    seat: Person(observed=raw[seat][emit], completed=done[seat][emit])
+                    for seat in seats
+                },
+            )
 
-    def _complete(
-        self, view: View, info: StreamInfo, recall: Recall
-    ) -> tuple[Result, dict[str, PoseSequence]]:
-        """Return the result of a view, and what of it was trusted."""
-        found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
-        seats = tuple(self.detector.seats) or tuple(found)
-        raw = {seat: sequence(view.frames, seat, info) for seat in seats}
-        trusted = {seat: _trusted(raw[seat], self.min_confidence) for seat in seats}
-        done = dict(trusted)
-        seated = [pose for pose in done.values() if pose.is_observed.any()]
-        if seated:
-            done |= complete(seated, self.completer, self.max_absence, recall.of(seated))
-        result = Result(
-            frames=view.frames[view.emit],
-            people={
-                seat: Person(observed=raw[seat][view.emit], completed=done[seat][view.emit])
-                for seat in seats
-            },
-        )
-        return result, trusted
+    def _live(self) -> "_Live | None":
+        """Return how frames are completed one by one, if they can be and are to be."""
+        at_once = (self.window.hop, self.window.future) == (1, 0)
+        if not (at_once and isinstance(self.completer, Streaming)):
+            return None
+        window = self.window.past + 1
+        stream = self.completer.stream(window)
+        return None if stream is None else _Live(stream, window, self.max_absence)
+
+
+class _Windows:
+    """Completes views of a recording as wholes, and remembers what left them."""
+
+    def __init__(self, completer: Completer, max_absence: float) -> None:
+        self.completer, self.max_absence = completer, max_absence
+        self.recall, self.before = Recall(), dict[str, PoseSequence]()
+
+    def __call__(self, trusted: Mapping[str, PoseSequence]) -> Mapping[str, PoseSequence]:
+        first = min((poses.times[0] for poses in trusted.values()), default=np.inf)
+        for seat, poses in self.before.items():
+            if gone := int((poses.times < first).sum()):
+                self.recall.add(poses[:gone])
+            if not poses.is_observed.any():
+                self.recall.forget(seat)
+        self.before = dict(trusted)
+        seated = [poses for poses in trusted.values() if poses.is_observed.any()]
+        if not seated:
+            return trusted
+        memory = self.recall.of(seated)
+        return {**trusted, **complete(seated, self.completer, self.max_absence, memory)}
+
+
+class _Live:
+    """Completes the frames of a recording one by one, and remembers what is long past."""
+
+    def __init__(self, stream: Stream, window: int, max_absence: float) -> None:
+        self.stream, self.window, self.max_absence = stream, window, max_absence
+        self.recall, self.now = Recall(), 0
+        # of each person who was seen of late, the frames that show them, and their numbers
+        self.past: dict[str, deque[tuple[int, PoseSequence]]] = {}
+
+    def __call__(self, trusted: Mapping[str, PoseSequence]) -> Mapping[str, PoseSequence]:
+        self._remember(trusted)
+        seated = [poses for seat, poses in trusted.items() if seat in self.past]
+        if not seated:
+            return trusted
+        batch = replace(PoseBatch.from_sequences(seated), memory=self.recall.of(seated))
+        now = float(seated[0].times[0])
+        done = self.stream(batch, [poses.person for poses in seated], now)
+        out = dict(trusted)
+        for row, raw in enumerate(seated):
+            filled = completed_sequence(raw, done, row)
+            _, last = self.past[raw.person][-1]
+            absent = now - last.times[0] > self.max_absence
+            out[raw.person] = filled.hide(absent & ~raw.is_observed)
+        return out
+
+    def _remember(self, trusted: Mapping[str, PoseSequence]) -> None:
+        self.now += 1
+        for seat, poses in trusted.items():
+            if poses.is_observed.any():
+                self.past.setdefault(seat, deque()).append((self.now, poses))
+        for seat, past in list(self.past.items()):
+            while past and past[0][0] <= self.now - self.window:
+                self.recall.add(past.popleft()[1])
+            if not past:
+                self.recall.forget(seat)
+                del self.past[seat]
 
 
 def _trusted(raw: PoseSequence, min_confidence: float) -> PoseSequence:

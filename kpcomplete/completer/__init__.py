@@ -1,5 +1,6 @@
 """How missing joints are filled in."""
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from kpcomplete.batch import PoseBatch
@@ -21,3 +22,27 @@ class Completer(Protocol):
     causal: bool
 
     def __call__(self, batch: PoseBatch, /) -> PoseBatch: ...
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Completes people live: each frame once, in the order in which they come.
+
+    Takes the next frame of each person in pixels, ``[P, 1, J]``, with what is remembered of them,
+    the people's names and the time in seconds, and returns it as a `Completer` does. People who
+    are not named are forgotten. People do not depend on each other.
+    """
+
+    def __call__(self, batch: PoseBatch, people: Sequence[str], seconds: float, /) -> PoseBatch: ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A completer with a live form that need not look at a whole window for each frame."""
+
+    def stream(self, window: int) -> Stream | None:
+        """Return it for one recording; None if there is none with these settings.
+
+        Args:
+            window: Frames, this one included, after which observations are forgotten.
+        """

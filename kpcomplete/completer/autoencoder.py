@@ -1,16 +1,16 @@
 """A trained network as a completer."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from kpcomplete import checkpoint
-from kpcomplete.batch import CONFIDENCE_RADIUS, PoseBatch, within_radius
+from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.filling import filled
+from kpcomplete.completer.live import Live
 from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.model import Autoencoder
-from kpcomplete.normalize import TORSO
+from kpcomplete.model.temporal import Temporal
 
 
 class AutoencoderCompleter:
@@ -68,25 +68,10 @@ class AutoencoderCompleter:
         return PoseBatch.concatenate(parts)
 
     def _complete(self, batch: PoseBatch) -> PoseBatch:
-        found = self.network(batch, causal=self.causal)
-        covariance = found.covariance
-        filled = found.known & ~batch.observed
-        if self.max_std is not None:
-            filled &= _largest_std(covariance) <= self.max_std
-        confidence = batch.confidence.clone()
-        confidence[filled] = within_radius(covariance[filled], CONFIDENCE_RADIUS * TORSO)
-        return replace(
-            batch,
-            keypoints=torch.where(filled[..., None], found.mean, batch.keypoints),
-            confidence=confidence,
-            observed=batch.observed | filled,
-            covariance=torch.where(filled[..., None, None], covariance, 0.0),
-        )
+        return filled(batch, self.network(batch, causal=self.causal), self.max_std)
 
-
-def _largest_std(covariance: Tensor) -> Tensor:
-    """Return the standard deviation in the worst direction, ``[..., ]`` of ``[..., 2, 2]``."""
-    a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
-    mean, half = (a + c) / 2, (a - c) / 2
-    largest: Tensor = (mean + (half.square() + b.square()).sqrt()).sqrt()
-    return largest
+    def stream(self, window: int) -> Live | None:
+        """Return the same frame by frame; None if not causal, or no network that can do so."""
+        if not (self.causal and isinstance(self.network, Temporal)):
+            return None
+        return Live(self.network, window=window, max_std=self.max_std)

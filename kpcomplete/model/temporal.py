@@ -12,12 +12,12 @@ from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Latent, Prediction
 from kpcomplete.model.layers import Shift, TemporalBlock, factors
 from kpcomplete.model.timeline import NEVER, Timeline
 
-_EVERY = 16  # frames
+EVERY = 16  # frames
 _FEATURES = 41  # of each joint, see `Temporal._features`
-_KEEPS = 0.25  # seconds in which a velocity dies away
-_STEPS = (2, 8)  # frames back over which a joint's movement is looked at
+KEEPS = 0.25  # seconds in which a velocity dies away
+STEPS = (2, 8)  # frames back over which a joint's movement is looked at
 _PLACES = 7  # beside the straight line: before, after, average, two velocities, two memories
-_ANCHORS = ("nose", "left_shoulder", "right_shoulder")  # a body is where these are
+ANCHORS = ("nose", "left_shoulder", "right_shoulder")  # a body is where these are
 
 
 class Temporal(Autoencoder):
@@ -69,7 +69,7 @@ class Temporal(Autoencoder):
         )  # fmt: skip
         joints = len(self.skeleton)
         self.onset, self.codes = onset, codes
-        self._anchors = self.skeleton.indices(_ANCHORS)
+        self._anchors = self.skeleton.indices(ANCHORS)
         self.enter = nn.Sequential(
             nn.Linear(joints * _FEATURES + 1, width), nn.GELU(), TemporalBlock(width, None)
         )
@@ -178,9 +178,9 @@ class Temporal(Autoencoder):
         root = (0.5 * self.spread)[:, None, None] * torch.eye(2, device=mean.device)
         root = root.expand(*shape, 2, 2)
         if len(self.share) and timeline.seen.numel():
-            every = _EVERY if timeline.causal else shape[1]
+            every = EVERY if timeline.causal else shape[1]
             points = timeline.average[:, ::every, self.which]
-            given = self._mixture().condition(
+            given = self.mixture.condition(
                 points.flatten(0, 1), timeline.seen[:, ::every, self.which].flatten(0, 1)
             )
             steps = torch.arange(shape[1], device=mean.device) // every
@@ -193,7 +193,9 @@ class Temporal(Autoencoder):
         known = self.supported & (timeline.seen & self.supported).any(dim=-1, keepdim=True)
         return Prediction(mean=mean, factor=root, known=known)
 
-    def _mixture(self) -> Mixture:
+    @property
+    def mixture(self) -> Mixture:
+        """What was adopted."""
         return Mixture(
             joints=self.which,
             weight=self.share,
@@ -218,7 +220,7 @@ class Temporal(Autoencoder):
         base = torch.where(seen, timeline.base, guess)
         near = torch.where(seen, timeline.base, timeline.memory[:, None])
         memory = timeline.memory[:, None].expand_as(base)
-        steps = [base - _earlier(base, frames) for frames in _STEPS]
+        steps = [base - _earlier(base, frames) for frames in STEPS]
         apart = [
             timeline.after - timeline.before,
             timeline.before - timeline.average,
@@ -257,7 +259,7 @@ def _places(timeline: Timeline) -> tuple[Tensor, ...]:
     """Return where time alone says a joint may be, other than on the straight line."""
     before, after = timeline.before, timeline.after
     gone, coming = (
-        (_KEEPS * -torch.expm1(-seconds.clamp_max(10.0) / _KEEPS))[..., None]
+        (KEEPS * -torch.expm1(-seconds.clamp_max(10.0) / KEEPS))[..., None]
         for seconds in (timeline.since, timeline.until)
     )
     return (

@@ -11,12 +11,12 @@ from kpcomplete.batch import Memory, PoseBatch
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 NEVER = 1e4  # seconds; stands for an observation that does not exist
-_APART = 4  # frames between two observations that tell a velocity
-_EDGES = (0.03, 0.08, 0.2, 0.6)  # seconds of `Timeline.wait`
-_REGIONS = ("face", "arms", "body")
+APART = 4  # frames between two observations that tell a velocity
+EDGES = (0.03, 0.08, 0.2, 0.6)  # seconds of `Timeline.wait`
+REGIONS = ("face", "arms", "body")
 KINDS = (
-    *(f"{region}_{how}" for how in ("unseen", "remembered") for region in _REGIONS),
-    *(f"seen_{edge:g}s" for edge in _EDGES), "seen_longer",
+    *(f"{region}_{how}" for how in ("unseen", "remembered") for region in REGIONS),
+    *(f"seen_{edge:g}s" for edge in EDGES), "seen_longer",
 )  # fmt: skip
 """Ways in which joints are hidden that differ in what can be known; see `Timeline.kind`."""
 
@@ -104,14 +104,13 @@ class Timeline:
     @property
     def kind(self) -> Int[Tensor, "batch time joint"]:
         """Which of `KINDS` each joint is, were it hidden."""
-        waited = torch.bucketize(self.wait, torch.tensor(_EDGES, device=self.wait.device))
-        region = _region().to(self.wait.device)
-        unseen = region + len(_REGIONS) * self.remembered[:, None]
-        return torch.where(self.seen, 2 * len(_REGIONS) + waited, unseen)
+        waited = torch.bucketize(self.wait, torch.tensor(EDGES, device=self.wait.device))
+        unseen = region().to(self.wait.device) + len(REGIONS) * self.remembered[:, None]
+        return torch.where(self.seen, 2 * len(REGIONS) + waited, unseen)
 
 
 @cache
-def _region() -> Int[Tensor, " joint"]:
+def region() -> Int[Tensor, " joint"]:
     """Return which of the regions each joint belongs to."""
     joints = Skeleton.load(CANONICAL).joints
     hands = ("elbow", "wrist", "pinky", "index", "thumb")
@@ -127,7 +126,7 @@ def _nearest(keypoints: Tensor, observed: Tensor, times: Tensor) -> tuple[Tensor
         return keypoints, keypoints[..., 0], keypoints
     frames = torch.arange(times.shape[1], device=times.device)[:, None]
     last = torch.where(observed, frames, -1).cummax(dim=1).values
-    place, earlier = last.clamp_min(0), (last - _APART).clamp_min(0)
+    place, earlier = last.clamp_min(0), (last - APART).clamp_min(0)
     times = times[..., None].expand(observed.shape)
     then = times.gather(1, place)
     since = torch.where(last >= 0, times - then, NEVER).clamp_max(NEVER)
@@ -135,7 +134,7 @@ def _nearest(keypoints: Tensor, observed: Tensor, times: Tensor) -> tuple[Tensor
         keypoints.gather(1, p[..., None].expand_as(keypoints)) for p in (place, earlier)
     )
     passed = (then - times.gather(1, earlier)).clamp_min(1e-6)
-    told = observed.gather(1, earlier) & (last >= _APART)
+    told = observed.gather(1, earlier) & (last >= APART)
     velocity = torch.where(told[..., None], (value - start) / passed[..., None], 0.0)
     return torch.where((last >= 0)[..., None], value, 0.0), since, velocity
 

@@ -1,0 +1,142 @@
+"""The causal half of the shipped network for one frame at a time, in numpy."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from scipy.special import erf
+from torch import Tensor, nn
+
+from kpcomplete.model.layers import Shift, TemporalBlock
+from kpcomplete.model.temporal import Temporal
+from kpcomplete.pose import Array
+
+# Numbers of the features of `Temporal._features` that differ when causal. Those that are equal
+# then, because nothing comes after, are added up.
+_KEPT = (
+    (0,), (1,), (2,), (3,), (4,), (5,), (8, 10), (9, 11), (12,), (13,), (16,), (17,), (18,), (19,),
+    (20,), (21,), (22,), (23,), (24,), (25,), (27, 28), (29,), (31,), (32,), (33,), (34,), (35,),
+    (37,), (38,),
+)  # fmt: skip
+_NO_LENGTH = math.log1p(20 * math.sqrt(1e-9)) / 3
+_CONSTANT = {26: _NO_LENGTH, 30: _NO_LENGTH, 39: 2.0}  # all others are 0
+FEATURES = len(_KEPT)
+
+
+class Fused:
+    """Weights of `Temporal`, arranged for frames that come one by one.
+
+    At one frame a network is all overhead: torch takes 3 ms for it, numpy 0.3 ms. What is constant
+    when causal becomes part of biases, and only joints with training material are computed.
+
+    Attributes:
+        use: ``[S]`` numbers of these joints.
+        reach: Frames that each convolution looks back, for `layer`.
+    """
+
+    def __init__(self, network: Temporal) -> None:
+        self.use = np.flatnonzero(network.supported.cpu().numpy())
+        self.joints, self.codes = len(network.skeleton), network.codes
+        first, block = network.enter[0], network.enter[2]
+        weight, bias = _linear(first)
+        by_joint = weight[:-1].reshape(self.joints, -1, weight.shape[1])[self.use]
+        kept, constant = _fold(by_joint)
+        self.first = kept.reshape(-1, weight.shape[1])
+        self.first_bias = bias + weight[-1] + constant.sum(axis=0)  # the last one says causal
+        self.block = _Block(block)
+        self.past = [_Block(b) for b in network.past]
+        self.reach = tuple(b.reach for b in self.past)
+        join, norm = network.join
+        weight, self.join_bias = _linear(join)
+        self.join = weight[: 2 * weight.shape[1]]  # nothing ahead
+        weight, bias = _linear(network.spell)
+        of_joints = (self.use[:, None] * self.codes + np.arange(self.codes)).ravel()
+        weight, bias = weight[:, of_joints], bias[of_joints]
+        gain, shift = _numpy(norm.weight), _numpy(norm.bias)
+        kept, constant = _fold(_numpy(network.local)[self.use])
+        self.local = kept
+        self.spell = gain[:, None] * weight
+        self.spell_bias = bias + shift @ weight + constant.ravel()
+        self.think = _numpy(network.think)[self.use]
+        self.out = _numpy(network.out)[self.use]
+        self.bias = _numpy(network.bias)[self.use]
+
+    def __call__(self, features: Array, look: Callable[[int, Array], Array]) -> Array:
+        """Return what the decoder's heads say ``[P, J, O]``; 0 for joints without material.
+
+        Args:
+            features: ``[P, J, F]`` of one frame.
+            look: Takes the number of a convolution and its input ``[P, W]``, and returns the three
+                frames ``[P, 3, W]`` that it sees, this one first.
+        """
+        people = len(features)
+        features = features[:, self.use]
+        frame = features.reshape(people, -1) @ self.first + self.first_bias
+        frame = self.block(_gelu(frame))
+        past = frame
+        for number, block in enumerate(self.past):
+            past = block(past, partial(look, number))
+        code = np.concatenate([frame, past], axis=1) @ self.join + self.join_bias
+        spelt = _normal(code) @ self.spell + self.spell_bias
+        near = features.swapaxes(0, 1) @ self.local  # [S, P, C]: joint by joint
+        near += spelt.reshape(people, -1, self.codes).swapaxes(0, 1)
+        codes = _gelu(near)
+        codes = codes + _gelu(codes @ self.think)
+        found = np.zeros((people, self.joints, self.out.shape[2]), np.float32)
+        found[:, self.use] = (codes @ self.out).swapaxes(0, 1) + self.bias
+        return found
+
+
+class _Block:
+    """A `TemporalBlock` of one frame."""
+
+    def __init__(self, block: nn.Module) -> None:
+        assert isinstance(block, TemporalBlock)
+        self.gain, self.shift = _numpy(block.norm.weight), _numpy(block.norm.bias)
+        self.first, self.first_bias = _linear(block.think[0])
+        self.second, self.second_bias = _linear(block.think[2])
+        self.taps, self.reach = None, 0
+        if isinstance(block.look, Shift):
+            self.taps, self.reach = _numpy(block.look.taps), block.look.dilation
+
+    def __call__(self, x: Array, look: Callable[[Array], Array] | None = None) -> Array:
+        seen = _normal(x) * self.gain + self.shift
+        if look is not None:
+            seen = (look(seen) * self.taps).sum(axis=1)
+        return x + _gelu(seen @ self.first + self.first_bias) @ self.second + self.second_bias
+
+
+def _linear(layer: nn.Module) -> tuple[Array, Array]:
+    """Return the weight ``[in, out]`` and the bias of a linear layer."""
+    assert isinstance(layer, nn.Linear)
+    return np.ascontiguousarray(_numpy(layer.weight).T), _numpy(layer.bias)
+
+
+def _numpy(tensor: Tensor | nn.Module) -> Array:
+    assert isinstance(tensor, Tensor)  # the type checker cannot know it of a layer's attributes
+    values: Array = tensor.detach().cpu().numpy().astype(np.float32)
+    return values
+
+
+def _fold(weight: Array) -> tuple[Array, Array]:
+    """Return what features ``[J, all, O]`` that differ weigh, and what the constant ones add."""
+    kept = np.stack([weight[:, list(same)].sum(axis=1) for same in _KEPT], axis=1)
+    constant = np.tensordot(list(_CONSTANT.values()), weight[:, list(_CONSTANT)], (0, 1))
+    return kept, constant.astype(np.float32)
+
+
+def _normal(x: Array) -> Array:
+    """Return ``[P, W]`` rows less their means, over their standard deviations."""
+    x = x - np.add.reduce(x, axis=1, keepdims=True) / x.shape[1]
+    variance = np.einsum("pw,pw->p", x, x)[:, None] / x.shape[1]
+    x /= np.sqrt(variance + np.float32(1e-5))
+    return x
+
+
+def _gelu(x: Array) -> Array:
+    out: Array = erf(x * np.float32(math.sqrt(0.5)))
+    out += 1
+    out *= x
+    out *= np.float32(0.5)
+    return out

@@ -1,0 +1,81 @@
+"""What a live network keeps of the frames that passed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from kpcomplete.model.temporal import STEPS
+from kpcomplete.pose import Array
+
+
+@dataclass(kw_only=True, eq=False)
+class State:
+    """What is kept of P people over the last L frames; pixels and seconds, float64.
+
+    Attributes:
+        frames: ``[P]`` since each came.
+        keypoints: ``[P, L, J, 2]``, 0 where not observed; a ring, as all that has L.
+        observed: ``[P, L, J]``.
+        count: ``[P, J]`` frames of the L that show the joint.
+        total: ``[P, J, 2]`` sum over them.
+        before: ``[P, J, 2]`` last observation.
+        then: ``[P, J]`` its time.
+        velocity: ``[P, J, 2]`` at it.
+        fitted: ``[P, J]`` joints that the placement knows.
+        centre: ``[P, 2]`` see `Placement`.
+        scale: ``[P]``.
+        guess: ``[P, J, 2]`` what the mixture says.
+        root: ``[P, J, 2, 2]`` factor of its covariance.
+        bases: ``[P, 9, J, 2]`` ring of last observations, or else guesses.
+        looked: ``[P, R, W]`` float32, rings of what the convolutions have to look back to.
+    """
+
+    frames: Array
+    keypoints: Array
+    observed: Array
+    count: Array
+    total: Array
+    before: Array
+    then: Array
+    velocity: Array
+    fitted: Array
+    centre: Array
+    scale: Array
+    guess: Array
+    root: Array
+    bases: Array
+    looked: Array
+
+    @classmethod
+    def new(cls, people: int, window: int, joints: int, rings: Sequence[int]) -> "State":
+        """Return what is kept of people of whom nothing was seen yet; ``rings`` are R and W."""
+        pair = (people, joints, 2)
+        return cls(
+            frames=np.zeros(people, np.int64),
+            keypoints=np.zeros((people, window, joints, 2)),
+            observed=np.zeros((people, window, joints), bool),
+            count=np.zeros((people, joints), np.int64),
+            total=np.zeros(pair),
+            before=np.zeros(pair),
+            then=np.zeros((people, joints)),
+            velocity=np.zeros(pair),
+            fitted=np.zeros((people, joints), bool),
+            centre=np.zeros((people, 2)),
+            scale=np.ones(people),
+            guess=np.zeros(pair),
+            root=np.zeros((*pair, 2)),
+            bases=np.zeros((people, max(STEPS) + 1, joints, 2)),
+            looked=np.zeros((people, *rings), np.float32),
+        )
+
+    def arrange(self, rows: Sequence[int | None]) -> "State":
+        """Return the state of other people: of an earlier row each, or None for someone new."""
+        _, window, joints, _ = self.keypoints.shape
+        state = State.new(len(rows), window, joints, self.looked.shape[1:])
+        kept = [(new, old) for new, old in enumerate(rows) if old is not None]
+        if kept:
+            new, old = (list(x) for x in zip(*kept, strict=True))
+            for name in (f.name for f in fields(state)):
+                getattr(state, name)[new] = getattr(self, name)[old]
+        return state
