@@ -31,6 +31,7 @@ def run(
     output: str | Path,
     shares: Mapping[str, float] | None = None,
     held_out: Sequence[str] = (),
+    excluded: Sequence[str] = (),
     prior: str | Path | None = None,
     trials: Mapping[str, Corruption] | None = None,
     length: int = 160,
@@ -49,7 +50,9 @@ def run(
         trainer: How long and how fast.
         output: Checkpoint to write, in half precision.
         shares: Name of a data set to share of the windows.
-        held_out: People who are not trained on.
+        held_out: People who are not trained on, but calibrate; measured unless others are.
+        excluded: People who are neither trained nor calibrated on. Data sets that have some are
+            measured on them.
         prior: Fitted Gaussians, by path or shipped name, that a network which can `adopt` them
             starts from. They should not know the held-out people either.
         trials: Corruptions by name, under which the finished model is measured on each data set.
@@ -70,6 +73,7 @@ def run(
     if quick:
         windows, trainer = 16, replace(trainer, steps=10, report_every=5, warmup=2)
     sets = {name: part.load() for name, part in data.items()}
+    sets, strangers = split(sets, excluded) if excluded else (sets, {})
     seen, unseen = split(sets, held_out)
     share = {name: dict(shares or {}).get(name, 1.0) for name in unseen}
     train = Sampler(sets=seen, shares=shares, length=length, steps=frame_steps,
@@ -86,11 +90,12 @@ def run(
     calibration = objective.calibrate(test.draw(windows, draw))
     metrics = {
         name: measure(objective, Sampler(sets={name: s}, length=length).draw(windows, draw), trials)
-        for name, s in unseen.items()
+        for name, s in (unseen | strangers).items()
     }
     record = {
         "data": {name: sorted(set(s.people)) for name, s in seen.items()},
         "held_out": sorted(held_out),
+        "excluded": sorted(excluded),
         "shares": dict(shares or {}),
         "prior": known_before,
         "seed": trainer.seed,

@@ -72,6 +72,16 @@ def test_a_run_leaves_a_model_that_completes_and_says_where_it_is_from(tmp_path)
     assert out.observed.all()
 
 
+def test_excluded_people_are_measured_and_nothing_else(tmp_path):
+    record = training.run(**arguments(tmp_path, excluded=["a0", "b2"]))
+    assert record["data"] == {"one": ["a2"], "two": ["b0", "b1"]}
+    assert record["excluded"] == ["a0", "b2"]
+    assert set(record["metrics"]) == {"one", "two"}
+    without = training.run(**arguments(tmp_path, excluded=["b2"]))
+    assert record["metrics"]["two"] != without["metrics"]["two"]  # other training, same person
+    assert set(without["metrics"]) == {"one", "two"}
+
+
 def test_a_quick_run_is_quick(tmp_path):
     trainer = Trainer(steps=10**9, progress=False)
     record = training.run(**arguments(tmp_path, quick=True, trainer=trainer))

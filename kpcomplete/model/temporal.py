@@ -16,7 +16,9 @@ EVERY = 16  # frames
 _FEATURES = 41  # of each joint, see `Temporal._features`
 KEEPS = 0.25  # seconds in which a velocity dies away
 STEPS = (2, 8)  # frames back over which a joint's movement is looked at
-_PLACES = 7  # beside the straight line: before, after, average, two velocities, two memories
+_PLACES = 8  # beside the straight line, see `_places`, and two of the memory
+_CURVE = 5  # the best of them to begin with
+_BEND = 0.3  # seconds on which velocities at the ends bend a curve, at most
 ANCHORS = ("nose", "left_shoulder", "right_shoulder")  # a body is where these are
 
 
@@ -29,9 +31,10 @@ class Temporal(Autoencoder):
     be, rather than making one up, so that they cannot be far off where little is known:
 
     - a joint that was observed lies on the straight line between observations, or is drawn from it
-      towards one of them, on in the direction it moved, to its average place or to where the person
-      usually has it, as given by a `Memory`, in the image or moved along with the body. The pull
-      grows with the time to the nearest observation, so that short gaps stay straight.
+      towards one of them, on in the direction it moved, onto a curve that has the velocities at both
+      ends, to its average place or to where the person usually has it, as given by a `Memory`, in
+      the image or moved along with the body. The pull grows with the time to the nearest
+      observation, so that single lost frames stay straight.
     - a joint that was not observed at all is where the person usually has it, in the image or moved
       along with the body, or where other people have it: a mixture of Gaussians over poses, see
       `adopt`, given the joints that are seen, and what the network adds. Without such a mixture it
@@ -84,7 +87,8 @@ class Temporal(Autoencoder):
         self.parts = (1, _PLACES, 2, 3, 3, 2, 3)
         self.out = nn.Parameter(torch.zeros(joints, codes, sum(self.parts)))
         self.bias = nn.Parameter(torch.zeros(joints, sum(self.parts)))
-        nn.init.constant_(self.bias[:, 0], -3.0)  # hardly any pull
+        nn.init.constant_(self.bias[:, 0], -2.0)  # hardly any pull
+        nn.init.constant_(self.bias[:, 1 + _CURVE], 2.0)
         self.growth = nn.Parameter(torch.tensor(0.15))  # body units a root second, any joint
 
         size = 2 * prior_joints
@@ -149,7 +153,7 @@ class Temporal(Autoencoder):
         drawn = pull.sigmoid() * drawn + 0.1 * spread * offset
         corrected = timeline.base + trust * gate * drawn
 
-        places = torch.stack([prior.mean + spread * guess, memory, moved], dim=-2)
+        places = torch.stack([prior.mean + 0.3 * spread * guess, memory, moved], dim=-2)
         allowed = torch.cat(
             [torch.ones_like(source[..., :1], dtype=torch.bool), remembered], dim=-1
         )
@@ -268,7 +272,24 @@ def _places(timeline: Timeline) -> tuple[Tensor, ...]:
         timeline.average,
         before + timeline.arriving * gone,
         after + timeline.leaving * coming,
+        _curve(timeline),
     )
+
+
+def _curve(timeline: Timeline) -> Tensor:
+    """Return a cubic Hermite spline between observations; the line where there is only one.
+
+    Velocities that would swing a long gap far out are shortened.
+    """
+    both = torch.maximum(timeline.since, timeline.until) < NEVER
+    whole = timeline.since + timeline.until
+    u = torch.where(both, timeline.since / whole.clamp_min(1e-9), 0.0)[..., None]
+    reach = whole.clamp_max(_BEND)[..., None]
+    step = u.square() * (3 - 2 * u)
+    curve = timeline.before + step * (timeline.after - timeline.before)
+    curve = curve + reach * timeline.arriving * u * (1 - u).square()
+    curve = curve + reach * timeline.leaving * u.square() * (1 - u)
+    return torch.where(both[..., None], curve, timeline.base)
 
 
 def _moved(timeline: Timeline, anchors: Sequence[int]) -> Tensor:
