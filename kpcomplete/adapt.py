@@ -136,7 +136,7 @@ def run(
         return Adapted(verdict=verdict, table=table, written=None, rounds=tried)
     record = {
         **_origin(weights, sets["train"], sets["choose"]),
-        "sources": {k: sorted({Path(s.name).name for s in v}) for k, v in parts._asdict().items()},
+        "sources": {k: sorted({s.label for s in v}) for k, v in parts._asdict().items()},
         "frames": {k: sum(s.present for s in v) for k, v in parts._asdict().items()},
         "seed": seed, "length": length, "learning_rate": trainer.learning_rate,
         "rounds": tried, "judged": table, "masks": judge.masks, "verdict": vars(verdict),

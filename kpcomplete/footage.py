@@ -51,6 +51,11 @@ class Strip:
                 seats[seat] = _even(trusted, fps)
         return cls(name=poses.info.name, fps=fps, seats=seats)
 
+    @property
+    def label(self) -> str:
+        """The recording's name without most of its path."""
+        return "/".join(Path(self.name).parts[-2:])
+
     def __len__(self) -> int:
         """Frames."""
         return max((len(points) for points in self.seats.values()), default=0)
@@ -67,7 +72,7 @@ class Strip:
     def poses(self, absence: float) -> PoseSet:
         """Return everybody as clips in which they are never away for longer than ``absence`` s.
 
-        People are called ``<file>:<seat>``.
+        People are called ``<folder>/<file>:<seat>``.
         """
         clips, people = [], []
         for seat, points in self.seats.items():
@@ -75,7 +80,7 @@ class Strip:
             runs = (there.diff() > absence * self.fps).nonzero()[:, 0] + 1
             for run in torch.tensor_split(there, runs) if len(there) else ():
                 clips.append(points[int(run[0]) : int(run[-1]) + 1])
-                people.append(f"{Path(self.name).name}:{seat}")
+                people.append(f"{self.label}:{seat}")
         cameras = [f"{self.name}:{person}" for person in people]
         return PoseSet.from_clips(
             clips, people=people, views=["own"] * len(clips), cameras=cameras, fps=self.fps
