@@ -140,6 +140,8 @@ def _centre(batch: PoseBatch, scale: Tensor) -> Tensor:
     points = _points(batch)(skeleton.joints)
     left, right = points[:, :, skeleton.indices(_SHOULDERS)].unbind(dim=2)
     neck = ((left + right) / 2).nanmedian(dim=1).values
+    if neck.isfinite().all():  # as a rule; the rest takes longer than all before
+        return neck
     offsets = _offsets().to(batch.keypoints)
     guesses = points - offsets * scale[:, None, None, None]
     guess = guesses.nanmedian(dim=1).values.nanmedian(dim=1).values

@@ -23,8 +23,9 @@ def filled(batch: PoseBatch, found: Prediction, max_std: float | None = None) ->
     fill = found.known & ~batch.observed
     if max_std is not None:
         fill &= _largest_std(covariance) <= max_std
-    confidence = batch.confidence.clone()
-    confidence[fill] = within_radius(covariance[fill], CONFIDENCE_RADIUS * TORSO)
+    where = fill.flatten().nonzero()[:, 0]
+    sure = within_radius(covariance.flatten(0, 2)[where], CONFIDENCE_RADIUS * TORSO)
+    confidence = batch.confidence.flatten().index_copy(0, where, sure).view(fill.shape)
     return replace(
         batch,
         keypoints=torch.where(fill[..., None], found.mean, batch.keypoints),

@@ -38,6 +38,7 @@ class Fused:
     def __init__(self, network: Temporal) -> None:
         self.use = np.flatnonzero(network.supported.cpu().numpy())
         self.joints, self.codes = len(network.skeleton), network.codes
+        self.whole = len(self.use) == self.joints
         first, block = network.enter[0], network.enter[2]
         weight, bias = _linear(first)
         by_joint = weight[:-1].reshape(self.joints, -1, weight.shape[1])[self.use]
@@ -71,7 +72,8 @@ class Fused:
                 frames ``[P, 3, W]`` that it sees, this one first.
         """
         people = len(features)
-        features = features[:, self.use]
+        if not self.whole:
+            features = features[:, self.use]
         frame = features.reshape(people, -1) @ self.first + self.first_bias
         frame = self.block(_gelu(frame))
         past = frame
@@ -83,8 +85,11 @@ class Fused:
         near += spelt.reshape(people, -1, self.codes).swapaxes(0, 1)
         codes = _gelu(near)
         codes = codes + _gelu(codes @ self.think)
-        found = np.zeros((people, self.joints, self.out.shape[2]), np.float32)
-        found[:, self.use] = (codes @ self.out).swapaxes(0, 1) + self.bias
+        heads: Array = (codes @ self.out).swapaxes(0, 1) + self.bias
+        if self.whole:
+            return heads
+        found = np.zeros((people, self.joints, heads.shape[2]), np.float32)
+        found[:, self.use] = heads
         return found
 
 
@@ -128,9 +133,9 @@ def _fold(weight: Array) -> tuple[Array, Array]:
 
 def _normal(x: Array) -> Array:
     """Return ``[P, W]`` rows less their means, over their standard deviations."""
-    x = x - np.add.reduce(x, axis=1, keepdims=True) / x.shape[1]
-    variance = np.einsum("pw,pw->p", x, x)[:, None] / x.shape[1]
-    x /= np.sqrt(variance + np.float32(1e-5))
+    share = np.full((x.shape[1], 1), 1 / x.shape[1], np.float32)
+    x = x - x @ share
+    x /= np.sqrt((x * x) @ share + np.float32(1e-5))
     return x
 
 
