@@ -13,6 +13,8 @@ from kpcomplete.batch import Memory, PoseBatch, completed_sequence
 from kpcomplete.completer import Completer, Stream, Streaming
 from kpcomplete.detector import Detector
 from kpcomplete.frame import Frame
+from kpcomplete.gate import Gate
+from kpcomplete.gate.watch import Guard
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.prefetch import prefetch
 from kpcomplete.recall import Recall
@@ -34,6 +36,7 @@ class Pipeline:
         window: How much past and future the completer sees.
         completer: Fills in missing joints.
         min_confidence: A joint of which the detector is less sure than this counts as missing.
+        gate: Tells joints that the detector invented; they count as missing, too. None: trust all.
         max_absence: Seconds. A frame without any joint of a person is a moment of occlusion, and
             is filled in, if the person is seen no further away in time than this; else the seat
             is empty there and stays so.
@@ -45,6 +48,7 @@ class Pipeline:
     window: Window
     completer: Completer
     min_confidence: float = 0.5
+    gate: Gate | None = None
     max_absence: float = 1.0
     ahead: int = 0
     keep_images: bool = False
@@ -58,6 +62,7 @@ class Pipeline:
             frames = prefetch(frames, self.ahead)
         live = self._live()
         windows = _Windows(self.completer, self.max_absence)
+        guard = Guard(self.gate) if self.gate else None
         for view in self.window.slide(frames):
             found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
             seats = tuple(self.detector.seats) or tuple(found)
@@ -66,6 +71,8 @@ class Pipeline:
             )
             raw = {seat: sequence(shown, seat, source.info) for seat in seats}
             trusted = {seat: _trusted(raw[seat], self.min_confidence) for seat in seats}
+            if guard:
+                trusted = {seat: poses.hide(guard(raw[seat])) for seat, poses in trusted.items()}
             done = (live or windows)(trusted)
             yield Result(
                 frames=view.frames[view.emit],

@@ -297,9 +297,9 @@ def test_without_a_window_the_error_names_the_system_packages(monkeypatch):
 @pytest.mark.filterwarnings("ignore")
 def test_a_seated_body_holds_the_wheel_with_its_elbows_down():
     pytest.importorskip("anny", reason="needs the extra 'cabin'")
-    from kpcomplete.cabin.ride import Ride
+    from kpcomplete.cabin.ride import sample_ride
 
-    ride = Ride(2.0, 3)
+    ride = sample_ride(2.0, 3)
     body = ride.at(0.0).bodies["driver"]
     at = dict(zip(NAMES, body.landmarks, strict=True))
     rim = np.array([ride.wheel.rim(angle)[0] for angle in np.linspace(0, 2 * np.pi, 400)])

@@ -15,6 +15,7 @@ COMMANDS = {
     "adapt": "fine-tune the completer on your own recordings: adapt source=my_videos/",
     "train": "train or fit the models: train experiment=completer",
     "simulate": "make training material: seated bodies in 3D (needs kpcomplete[cabin])",
+    "stage": "make material for the gate: drawn drives that the detector has looked at",
     "info": "show versions, weights, devices, and what is missing",
 }
 

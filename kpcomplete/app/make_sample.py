@@ -10,7 +10,7 @@ from kpcomplete.app.command import command
 from kpcomplete.cabin.cameras import mirror
 from kpcomplete.cabin.film import Film, develop
 from kpcomplete.cabin.render import Renderer
-from kpcomplete.cabin.ride import Ride
+from kpcomplete.cabin.ride import sample_ride
 from kpcomplete.cabin.truth import Truth
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def make_sample(
     clip, table = folder / f"{name}.mp4", folder / f"{name}.truth.parquet"
     drafts = (clip.with_suffix(".part.mp4"), table.with_suffix(".part"))
     camera, rng = mirror(size), np.random.default_rng(seed)
-    ride, truth = Ride(duration, seed), Truth(camera, fps, seed)
+    ride, truth = sample_ride(duration, seed), Truth(camera, fps, seed)
     frames = round(duration * fps)
     try:
         with Renderer(camera) as renderer, Film(drafts[0], size, fps, quality) as film:

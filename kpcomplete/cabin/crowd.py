@@ -85,6 +85,44 @@ def film(
         rng: draws everything.
     """
     drives = shape["age"] >= DRIVES and rng.random() < 0.5
+    person = sit_down(puppet, drives, rng)
+    motion = person.sitter.perform(frames / fps)
+    end = (frames - 1) / fps
+    times = np.linspace(0.0, end, max(4, round(end * 10) + 1))
+    seats = [person.at(time) for time in times]
+    solved = puppet.landmarks([motion(time) for time in times], seats)
+    joints = CubicSpline(times, solved)(np.arange(frames) / fps)
+    return Clip(joints, "driver" if drives else "passenger", tuple(person.sitter.done))
+
+
+@dataclass(frozen=True)
+class Seated:
+    """Somebody who sits in a car and may begin to do things.
+
+    Attributes:
+        seat: where, and how at first.
+        sitter: what is done.
+        wheel: that is steered, if any.
+    """
+
+    seat: Sitting
+    sitter: Sitter
+    wheel: Wheel | None
+
+    def at(self, time: float) -> Sitting:
+        """How the person sits at a time in seconds."""
+        left, right = self.sitter.held(time)
+        return replace(self.seat, left=left, right=right)
+
+
+def sit_down(puppet: Puppet, drives: bool, rng: Generator) -> Seated:
+    """Let somebody sit down in a seat that fits more or less.
+
+    Args:
+        puppet: the body.
+        drives: behind the wheel.
+        rng: draws everything.
+    """
     size = puppet.length("upperarm01.L", "lowerarm01.L", "wrist.L") / ARM
     seat = _seat(puppet, size, drives, rng)
     legs = _legs(puppet, seat, drives, rng)
@@ -95,15 +133,8 @@ def film(
     )
     chest, face = _at_rest(puppet, seat, still)
     stature = Stature(seat.hip, chest, face, size, legs)
-    sitter = Sitter(stature, _wheel(chest, size, rng) if drives else None, still, rng)
-    motion = sitter.perform(frames / fps)
-    end = (frames - 1) / fps
-    times = np.linspace(0.0, end, max(4, round(end * 10) + 1))
-    held = [sitter.held(time) for time in times]
-    seats = [replace(seat, left=left, right=right) for left, right in held]
-    solved = puppet.landmarks([motion(time) for time in times], seats)
-    joints = CubicSpline(times, solved)(np.arange(frames) / fps)
-    return Clip(joints, "driver" if drives else "passenger", tuple(sitter.done))
+    wheel = _wheel(chest, size, rng) if drives else None
+    return Seated(seat, Sitter(stature, wheel, still, rng), wheel)
 
 
 def _seat(puppet: Puppet, size: float, drives: bool, rng: Generator) -> Sitting:

@@ -106,14 +106,15 @@ class Occupant:
         self.colors, self._thickness = dress(surface, figure.outfit)
         self._parts = _split(surface, self.triangles)
 
-    def pose(self, posture: Posture) -> Body:
-        """The body in a posture, sitting in its seat."""
+    def pose(self, posture: Posture, seat: Seat | None = None) -> Body:
+        """The body in a posture, sitting in its seat, or in the seat as it is now."""
         import torch
 
-        turns = self.rig.solve(posture, self.seat)
+        seat = seat or self.seat
+        turns = self.rig.solve(posture, seat)
         poses = np.tile(np.eye(4), (1, len(turns), 1, 1))
         poses[0, :, :3, :3] = turns @ self._bones
-        poses[0, 0, :3, 3] = self.seat.hip
+        poses[0, 0, :3, 3] = seat.hip
         with torch.no_grad():
             posed = self._model(
                 torch.as_tensor(poses, dtype=self._model.dtype),

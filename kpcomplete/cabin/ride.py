@@ -1,6 +1,6 @@
 """The whole cabin at a moment: vehicle, people, light and truth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,34 +43,49 @@ class Moment:
     scene: Scene
 
 
+Turn = Callable[[float], Array]
+Sits = Callable[[float], Seat]
+
+
 class Ride:
     """Two people in the front of a car for some time.
 
     Args:
-        duration: seconds.
-        seed: of what they do.
+        occupants: seat -> who sits there.
+        motions: seat -> what the person does.
+        sits: seat -> how the person sits at a time in seconds; as at first if it is not there.
+        wheel: that the driver steers.
+        turned: time -> how far the wheel is turned, radians, shape (1,).
+        boosters: how far to the left of the car's middle a child's cushion lies, metres.
         light: from outside.
+        relight: frames for which light on what moves is kept; more is faster, and shadows lag.
     """
 
-    def __init__(self, duration: float, seed: int, light: Light | None = None) -> None:
-        rng = np.random.default_rng(seed)
-        self.light, self.wheel = light or Light(), vehicle.Wheel()
-        self.occupants = {seat: Occupant(FIGURES[seat], SEATS[seat]) for seat in SEATS}
-        hips = {seat: sitting.hip for seat, sitting in SEATS.items()}
-        driver = behaviour.Driver(self.wheel, hips["driver"], rng)
-        child = behaviour.Passenger(hips["passenger"], 0.70, rng)
-        self.motions: dict[str, Motion] = {
-            "driver": driver.perform(duration),
-            "passenger": child.perform(duration),
-        }
-        self.turned = driver.turned
-        self.inside = merge([vehicle.interior(), vehicle.booster(-0.36)])
+    def __init__(
+        self,
+        occupants: Mapping[str, Occupant],
+        motions: Mapping[str, Motion],
+        wheel: vehicle.Wheel,
+        turned: Turn,
+        *,
+        sits: Mapping[str, Sits] | None = None,
+        boosters: Sequence[float] = (),
+        light: Light | None = None,
+        relight: int = 1,
+    ) -> None:
+        self.occupants, self.motions, self.sits = occupants, motions, sits or {}
+        self.light, self.wheel, self.turned, self.relight = light or Light(), wheel, turned, relight
+        self.inside = merge([vehicle.interior(), *map(vehicle.booster, boosters)])
         self._lit: Mesh | None = None
+        self._drawn = 0
+        self._brightness: list[Array] = []
 
     def at(self, time: float) -> Moment:
         """The cabin at a time in seconds."""
         bodies = {
-            seat: occupant.pose(self.motions[seat](time))
+            seat: occupant.pose(
+                self.motions[seat](time), self.sits[seat](time) if seat in self.sits else None
+            )
             for seat, occupant in self.occupants.items()
         }
         wheel = self.wheel.mesh(float(self.turned(time)[0]))
@@ -102,12 +117,19 @@ class Ride:
             self._lit = merge([vehicle.backdrop(center), self._shade(self.inside, moment.scene)])
         people = [self.occupants[seat].mesh(body) for seat, body in moment.bodies.items()]
         belts = [self._belt(seat, body) for seat, body in moment.bodies.items()]
-        moving = [self._shade(mesh, moment.scene) for mesh in (moment.wheel, *people, *belts)]
-        return merge([self._lit, *moving])
+        moving = [moment.wheel, *people, *belts]
+        if self._drawn % self.relight == 0:
+            self._brightness = [self._falls(mesh, moment.scene) for mesh in moving]
+        self._drawn += 1
+        lit = [
+            Mesh(mesh.vertices, mesh.triangles, self.light.shade(mesh.colors, brightness))
+            for mesh, brightness in zip(moving, self._brightness, strict=True)
+        ]
+        return merge([self._lit, *lit])
 
     def _belt(self, seat: str, body: Body) -> Mesh:
         """The belt is drawn but hides no joint: it lies on the clothes as they lie on the skin."""
-        side = float(np.sign(SEATS[seat].hip[0]))
+        side = float(np.sign(self.occupants[seat].seat.hip[0]))
         sides = ("left", "right") if side > 0.0 else ("right", "left")
         at = dict(zip(NAMES, body.landmarks, strict=True))
         shoulders, hips = (
@@ -116,5 +138,28 @@ class Ride:
         return belt(self.occupants[seat].parts(body)["torso"], shoulders, hips, side)
 
     def _shade(self, mesh: Mesh, scene: Scene) -> Mesh:
-        brightness = self.light.falls(scene.rays, mesh.vertices, mesh.normals())
-        return Mesh(mesh.vertices, mesh.triangles, self.light.shade(mesh.colors, brightness))
+        colors = self.light.shade(mesh.colors, self._falls(mesh, scene))
+        return Mesh(mesh.vertices, mesh.triangles, colors)
+
+    def _falls(self, mesh: Mesh, scene: Scene) -> Array:
+        return self.light.falls(scene.rays, mesh.vertices, mesh.normals())
+
+
+def sample_ride(duration: float, seed: int) -> Ride:
+    """The ride of the bundled sample: a driver, and a child on a booster cushion.
+
+    Args:
+        duration: seconds.
+        seed: of what they do.
+    """
+    rng, wheel = np.random.default_rng(seed), vehicle.Wheel()
+    hips = {seat: sitting.hip for seat, sitting in SEATS.items()}
+    driver = behaviour.Driver(wheel, hips["driver"], rng)
+    child = behaviour.Passenger(hips["passenger"], 0.70, rng)
+    return Ride(
+        {seat: Occupant(FIGURES[seat], SEATS[seat]) for seat in SEATS},
+        {"driver": driver.perform(duration), "passenger": child.perform(duration)},
+        wheel,
+        driver.turned,
+        boosters=(float(hips["passenger"][0]),),
+    )

@@ -1,0 +1,23 @@
+"""Command that draws simulated drives and keeps what the real detector makes of them."""
+
+import logging
+
+from omegaconf import DictConfig
+
+from kpcomplete.app.command import command
+from kpcomplete.staging import stage
+
+
+@command("stage")
+def main(cfg: DictConfig) -> None:
+    """Stage as configured, and say what was written."""
+    logging.getLogger("kpcomplete").setLevel(logging.INFO)
+    values = {str(key): value for key, value in cfg.items()}
+    width, height = values.pop("size")
+    output = values.pop("output")
+    scenes = stage(output, size=(width, height), rates=list(values.pop("rates")), **values)
+    logging.getLogger(__name__).info("wrote %s, %d people", output, len(scenes))
+
+
+if __name__ == "__main__":
+    main()

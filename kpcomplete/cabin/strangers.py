@@ -1,0 +1,119 @@
+"""Rides of people who were never seen before: shapes, clothes, light and cameras at random."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kpcomplete.cabin.cameras import Camera, look_at
+from kpcomplete.cabin.clothes import Color, Outfit
+from kpcomplete.cabin.crowd import DRIVES, Seated, draw_shape, sit_down
+from kpcomplete.cabin.light import Light
+from kpcomplete.cabin.occupant import Figure, Occupant
+from kpcomplete.cabin.puppet import Wardrobe
+from kpcomplete.cabin.ride import Ride
+from kpcomplete.cabin.vehicle import Wheel
+
+Array = NDArray[np.float64]
+
+#: Kind of camera -> where it is and what it looks at, metres in the vehicle frame, and its
+#: horizontal field of view, degrees.
+CAMERAS = {
+    "mirror": ((0.0, -1.20, 1.08), (0.0, 0.0, 0.74), 82.0),
+    "dash": ((0.30, -0.86, 0.86), (0.33, 0.10, 0.72), 74.0),
+    "pillar": ((0.62, -0.82, 1.06), (0.12, 0.05, 0.70), 84.0),
+    "door": ((-0.62, -0.82, 1.06), (-0.12, 0.05, 0.70), 84.0),
+}
+_SKIN = ((0.93, 0.77, 0.67), (0.30, 0.19, 0.14))  # from the lightest to the darkest
+
+
+def draw_camera(kind: str, size: tuple[int, int], rng: Generator) -> Camera:
+    """A camera of one of the `CAMERAS`, a little off: centimetres, degrees and its lens.
+
+    Args:
+        kind: of the camera.
+        size: width and height of the image, pixels.
+        rng: draws what is off.
+    """
+    center, target, angle = CAMERAS[kind]
+    return look_at(
+        np.asarray(center) + rng.normal(0.0, 0.04, 3),
+        np.asarray(target) + rng.normal(0.0, 0.05, 3),
+        size,
+        angle + float(rng.uniform(-10.0, 8.0)),
+    )
+
+
+def draw_ride(
+    number: int, duration: float, rng: Generator, relight: int = 3
+) -> tuple[Ride, Mapping[str, Mapping[str, float]]]:
+    """A driver, and a passenger who is a child in every second ride.
+
+    Args:
+        number: of the ride.
+        duration: seconds.
+        rng: draws everything.
+        relight: see `Ride`.
+
+    Returns:
+        The ride, and seat -> shape of the body.
+    """
+    shapes = {"driver": draw_shape(0, rng), "passenger": draw_shape(1 + number % 2, rng)}
+    wardrobe = Wardrobe()
+    people = {
+        seat: sit_down(wardrobe.puppet(shape), seat == "driver", rng)
+        for seat, shape in shapes.items()
+    }
+    motions = {seat: person.sitter.perform(duration) for seat, person in people.items()}
+    child = shapes["passenger"]["age"] < DRIVES
+    ride = Ride(
+        {seat: _dressed(people[seat], shapes[seat], rng) for seat in people},
+        motions,
+        people["driver"].wheel or Wheel(),
+        people["driver"].sitter.turned,
+        sits={seat: person.at for seat, person in people.items()},
+        boosters=(float(people["passenger"].seat.hip[0]),) if child else (),
+        light=_draw_light(rng),
+        relight=relight,
+    )
+    return ride, shapes
+
+
+def _dressed(person: Seated, shape: Mapping[str, float], rng: Generator) -> Occupant:
+    return Occupant(Figure(shape, draw_outfit(rng)), person.seat)
+
+
+def draw_outfit(rng: Generator) -> Outfit:
+    """Somebody's skin, hair and clothes."""
+    light, dark = np.array(_SKIN)
+    shirt = rng.uniform(0.06, 0.92, 3)
+    return replace(
+        Outfit(),
+        skin=_color(light + rng.random() * (dark - light)),
+        hair=_color(rng.uniform(0.04, 0.6) * np.array([1.0, 0.75, 0.55])),
+        shirt=_color(shirt),
+        stripe=_color(0.75 * shirt + 0.25 * rng.random(3)),
+        trousers=_color(rng.uniform(0.06, 0.5) * rng.uniform(0.7, 1.0, 3)),
+        sleeve=float(rng.uniform(-0.6, 1.0)),
+        stripes=float(rng.choice([0.0, 0.0, 14.0, 30.0])),
+        long_hair=bool(rng.random() < 0.4),
+        seed=int(rng.integers(1000)),
+    )
+
+
+def _draw_light(rng: Generator) -> Light:
+    turn, height = rng.uniform(-np.pi, np.pi), rng.uniform(0.2, 1.2)
+    return Light(
+        sun=(float(np.sin(turn)), float(-np.cos(turn)), float(height)),
+        strength=float(rng.uniform(1.0, 5.0)),
+        ambient=float(rng.uniform(0.15, 0.45)),
+        exposure=float(rng.uniform(0.7, 1.6)),
+        directions=16,
+    )
+
+
+def _color(values: Array) -> Color:
+    red, green, blue = np.clip(values, 0.0, 1.0).tolist()
+    return red, green, blue

@@ -1,0 +1,119 @@
+"""Simulated drives, drawn and looked at by the real detector."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from kpcomplete import staged
+from kpcomplete.cabin import strangers
+from kpcomplete.cabin.cameras import Camera
+from kpcomplete.cabin.film import develop
+from kpcomplete.cabin.render import Renderer
+from kpcomplete.cabin.ride import Ride
+from kpcomplete.cabin.truth import Truth
+from kpcomplete.cabin.visibility import VISIBLE
+from kpcomplete.detector.mediapipe import MediaPipe
+from kpcomplete.detector.seats import Seats
+from kpcomplete.errors import SettingError
+from kpcomplete.frame import Frame, StreamInfo
+from kpcomplete.recording import sequence
+from kpcomplete.staged import Scene
+
+log = logging.getLogger(__name__)
+Array = npt.NDArray[Any]
+_KINDS = ("mirror", "mirror", "dash", "pillar", "door")  # of cameras, ride by ride
+
+
+def stage(
+    output: str | Path,
+    *,
+    rides: int = 24,
+    frames: int = 90,
+    rates: Sequence[int] = (30, 15),
+    size: tuple[int, int] = (640, 480),
+    seed: int = 0,
+) -> tuple[Scene, ...]:
+    """Draw rides of two strangers each, let the detector find them, and write what it found.
+
+    The file grows ride by ride; every ride alone is the same whatever the number of rides.
+
+    Args:
+        output: File to write, ``.safetensors``; see `kpcomplete.staged`.
+        rides: How many, two people each. Cameras take turns.
+        frames: Of each ride.
+        rates: Frames a second, in turn.
+        size: Width and height of the images, pixels, even.
+        seed: The same seed gives the same drives.
+
+    Returns:
+        The scenes, one for every person whose face is in the image.
+
+    Raises:
+        SettingError: If a number is too small.
+        MissingDependencyError: If anny or open3d is not installed.
+        RenderError: If this machine cannot draw.
+        OutputError: If the file cannot be written.
+    """
+    if rides < 1 or frames < 2 or not rates or min(rates) < 1:
+        raise SettingError(
+            f"staging needs at least 1 ride, 2 frames and 1 frame a second, but got rides={rides}, "
+            f"frames={frames}, rates={list(rates)}"
+        )
+    scenes: list[Scene] = []
+    for number in tqdm(range(rides), unit="ride", disable=None):
+        rng = np.random.default_rng([seed, number])
+        fps, kind = rates[number % len(rates)], _KINDS[number % len(_KINDS)]
+        camera = strangers.draw_camera(kind, size, rng)
+        ride, _ = strangers.draw_ride(number, frames / fps, rng)
+        noise = float(rng.uniform(1.0, 6.0))
+        for seat, scene in _watch(ride, camera, frames, fps, noise, rng).items():
+            scenes.append(Scene(person=f"{seed}_{number:03d}_{seat}", seat=seat, camera=kind,
+                                fps=float(fps), image_size=size, **scene))  # fmt: skip
+        staged.write(output, scenes)
+    return tuple(scenes)
+
+
+def _watch(
+    ride: Ride, camera: Camera, frames: int, fps: int, noise: float, rng: np.random.Generator
+) -> dict[str, dict[str, Array]]:
+    """Return the arrays of a `Scene`, by seat."""
+    truth, pictures = Truth(camera, fps, 0), []
+    seen: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
+    visible: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
+    with Renderer(camera) as renderer:
+        for frame in range(frames):
+            moment = ride.at(frame / fps)
+            picture = renderer.draw(ride.mesh(moment, camera.center))
+            pictures.append(develop(picture, moment.time, noise, rng)[..., ::-1].copy())
+            for seat, causes in ride.causes(moment, camera).items():
+                body = moment.bodies[seat]
+                truth.grow(seat, body.dressed)
+                seen[seat].append(camera.project(camera.view(body.landmarks)))
+                visible[seat].append(np.array([cause == VISIBLE for cause in causes]))
+    size = np.array([camera.width, camera.height])
+    inside = [s for s, p in seen.items() if ((p[0][0] >= 0) & (p[0][0] < size)).all()]
+    info = StreamInfo(name="staged", fps=float(fps), image_size=(camera.width, camera.height))
+    detector = Seats(trackers=MediaPipe(min_visibility=0.0),
+                     zones={seat: truth.zones[seat] for seat in inside}, threads=1)  # fmt: skip
+
+    found = list(detector(_stream(pictures, fps), info))
+    out = {}
+    for seat in inside:
+        poses = sequence(found, seat, info)
+        out[seat] = {
+            "keypoints": poses.keypoints,
+            "confidence": poses.confidence,
+            "truth": np.stack(seen[seat]).astype(np.float32),
+            "visible": np.stack(visible[seat]),
+        }
+    return out
+
+
+def _stream(pictures: Sequence[Array], fps: int) -> Iterator[Frame]:
+    for i, picture in enumerate(pictures):
+        yield Frame(index=i, time=i / fps, image=picture)

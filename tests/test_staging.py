@@ -1,0 +1,54 @@
+"""Simulated drives that the real detector looks at."""
+
+import numpy as np
+import pytest
+
+from kpcomplete import staged
+from kpcomplete.cabin import strangers
+from kpcomplete.errors import RenderError, SettingError
+from kpcomplete.staging import stage
+
+
+@pytest.mark.parametrize("changes", [{"rides": 0}, {"frames": 1}, {"rates": []}, {"rates": [0]}])
+def test_there_must_be_something_to_draw(tmp_path, changes):
+    with pytest.raises(SettingError, match="at least 1 ride, 2 frames and 1 frame a second"):
+        stage(tmp_path / "a.safetensors", **changes)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", strangers.CAMERAS)
+def test_cameras_see_a_face_in_the_front(kind):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        camera = strangers.draw_camera(kind, (640, 480), rng)
+        # where drivers and passengers have their noses, metres
+        noses = camera.view([[0.36, -0.05, 1.0], [-0.36, -0.05, 0.95]])
+        pixels = camera.project(noses)
+        inside = ((pixels > 0) & (pixels < [640, 480])).all(axis=1) & (noses[:, 2] > 0.2)
+        assert inside.any()
+
+
+def test_clothes_differ_and_colours_are_colours():
+    rng = np.random.default_rng(0)
+    outfits = [strangers.draw_outfit(rng) for _ in range(20)]
+    assert len({outfit.shirt for outfit in outfits}) == 20
+    colors = np.array([[o.skin, o.hair, o.shirt, o.stripe, o.trousers] for o in outfits])
+    assert colors.min() >= 0
+    assert colors.max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_ride_is_the_same_whatever_the_number_of_rides(tmp_path):
+    pytest.importorskip("anny", reason="needs the extra 'cabin'")
+    try:
+        both = stage(tmp_path / "a.safetensors", rides=2, frames=3, seed=5)
+    except RenderError as error:
+        pytest.skip(str(error))
+    stage(tmp_path / "b.safetensors", rides=1, frames=3, seed=5)
+    alone = staged.read(tmp_path / "b.safetensors")
+    assert [s.person for s in alone] == ["5_000_driver", "5_000_passenger"]
+    for one, other in zip(both, alone, strict=False):
+        np.testing.assert_array_equal(one.truth, other.truth)
+        np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
+    assert 0.02 < np.nanmedian(both[0].errors()) < 0.3  # body units: it is found, more or less
