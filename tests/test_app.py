@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kpcomplete.app.cli import COMMANDS
+from kpcomplete.app.cli import COMMANDS, spell_out
 
 TOOLS = Path(__file__).parents[1] / "tools"
 
@@ -21,3 +21,8 @@ def test_info_names_what_a_bug_report_needs(capsys):
     said = capsys.readouterr().out
     for word in ("kpcomplete", "torch", "mediapipe", "weights completer", "pose model"):
         assert word in said
+
+
+def test_the_gate_can_be_switched_off_by_null():
+    assert spell_out("gate=null") == "gate=none"
+    assert spell_out("gate=confidence") == "gate=confidence"

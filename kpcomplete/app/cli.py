@@ -57,12 +57,15 @@ def run(name: str, *arguments: str) -> None:
 def spell_out(argument: str) -> str:
     """Return an argument as Hydra wants it, so that any path can be given as it is.
 
-    ``source=PATH`` is short for ``source.path=PATH``, unless PATH names one of ``conf/source``.
+    ``source=PATH`` is short for ``source.path=PATH``, unless PATH names one of ``conf/source``;
+    ``gate=null`` switches the gate off, as ``gate=none`` does.
 
     Example:
         >>> spell_out("source=my drive (1).mp4"), spell_out("source=synthetic")
         ("source.path='my drive (1).mp4'", 'source=synthetic')
     """
+    if argument == "gate=null":  # Hydra wants a choice to be the name of a file
+        return "gate=none"
     key, equals, value = argument.partition("=")
     if not equals or key not in PATHS:
         return argument
