@@ -143,6 +143,17 @@ def test_sums_fade_with_time_and_not_with_frames():
     assert means[0, :, 0].tolist() == pytest.approx(np.divide(wanted, count).tolist())
 
 
+def test_sums_of_long_windows_are_those_of_a_loop():
+    draw = torch.Generator().manual_seed(0)
+    values = torch.rand(2, 300, 3, generator=draw)
+    times = torch.rand(2, 300, generator=draw).cumsum(dim=1) / 20
+    wanted = values.clone()
+    for t in range(1, 300):
+        keep = torch.exp(-(times[:, t] - times[:, t - 1]) / 0.7)[:, None]
+        wanted[:, t] += keep * wanted[:, t - 1]
+    torch.testing.assert_close(summed(values, times, (0.7,))[0], wanted)
+
+
 def test_the_mirror_mirrors_twice():
     batch, edges = watch.placed([scene(0).poses()])
     once = watch.mirrored(batch, edges, layout().mirror)

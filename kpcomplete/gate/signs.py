@@ -27,6 +27,7 @@ _PARENT = {"eye": "nose", "ear": "nose", "mouth": "nose", "nose": "shoulder", "e
            "hip": "shoulder", "knee": "hip", "ankle": "knee", "heel": "ankle", "foot": "ankle",
            "shoulder": "shoulder"}  # fmt: skip
 _SLOW, _FAST = 1.0, 0.2  # seconds after which what was counts 1/e
+_AT_ONCE = 128  # frames that are summed by one matrix
 _FAR = 4.0  # body units; no distance says more than this one
 
 
@@ -222,10 +223,16 @@ def faded(values: Tensor, times: Tensor, seconds: tuple[float, ...]) -> list[Ten
 
 def summed(values: Tensor, times: Tensor, seconds: tuple[float, ...]) -> list[Tensor]:
     """Return sums ``[B, T, N]`` of what was until then, older ones fading in some seconds."""
-    fade = [torch.exp(-(times[:, 1:] - times[:, :-1]) / each) for each in seconds]
-    out = [torch.empty_like(values) for _ in seconds]
-    for keep, sums in zip(fade, out, strict=True):
-        sums[:, :1] = values[:, :1]
-        for t in range(1, values.shape[1]):
-            sums[:, t] = values[:, t] + keep[:, t - 1, None] * sums[:, t - 1]
+    out = []
+    for each in seconds:
+        parts: list[Tensor] = []
+        for first in range(0, max(values.shape[1], 1), _AT_ONCE):
+            now = times[:, first : first + _AT_ONCE]
+            age = now[:, :, None] - now[:, None]
+            part = torch.exp(-age.clamp_min(0) / each).tril() @ values[:, first : first + _AT_ONCE]
+            if parts:
+                since = now - times[:, first - 1, None]
+                part = part + torch.exp(-since / each)[..., None] * parts[-1][:, -1:]
+            parts.append(part)
+        out.append(torch.cat(parts, dim=1))
     return out
