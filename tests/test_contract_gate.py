@@ -77,6 +77,13 @@ def test_no_frame_depends_on_later_ones(gate):
     torch.testing.assert_close(whole, gate(batch.frames(slice(0, 9))), rtol=1e-4, atol=1e-4)
 
 
+def test_asked_about_the_last_frames_it_says_the_same_of_them(gate):
+    batch, edges = reported(), EDGES.expand(2, 4)
+    torch.testing.assert_close(gate(batch, edges, 3), gate(batch, edges)[:, -3:])
+    assert gate(batch, edges, 0).shape == (2, 0, 33)
+    assert gate(batch, edges, 99).shape == (2, 12, 33)
+
+
 def test_windows_do_not_depend_on_each_other(gate):
     batch = reported(count=3)
     together = gate(batch, EDGES.expand(3, 4))

@@ -14,7 +14,8 @@ class Gate(Protocol):
     Takes windows in body units (see `kpcomplete.normalize`) of the canonical skeleton with all
     that the detector reports, also what it is unsure of, and ``[B, 4]`` where the image ends:
     left, top, right, bottom in the same unit, or None if that is not known. Returns
-    ``[B, T, J]`` probabilities, 0 where no joint is reported. A frame's answer never depends on
+    ``[B, T, J]`` probabilities, 0 where no joint is reported; where only the last frames are
+    asked about, only theirs. A frame's answer never depends on
     later frames, nor a window's on other windows. Where a joint is not observed, its value has no
     influence.
 
@@ -23,4 +24,6 @@ class Gate(Protocol):
 
     distrust: float
 
-    def __call__(self, batch: PoseBatch, edges: Tensor | None = None, /) -> Tensor: ...
+    def __call__(
+        self, batch: PoseBatch, edges: Tensor | None = None, last: int | None = None, /
+    ) -> Tensor: ...

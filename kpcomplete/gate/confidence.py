@@ -25,8 +25,16 @@ class Confidence:
     def __post_init__(self) -> None:
         check_distrust(self.distrust)
 
-    def __call__(self, batch: PoseBatch, edges: Tensor | None = None, /) -> Tensor:
-        return torch.where(batch.observed, 1 - batch.confidence, 0.0)
+    def __call__(
+        self, batch: PoseBatch, edges: Tensor | None = None, last: int | None = None, /
+    ) -> Tensor:
+        doubt = torch.where(batch.observed, 1 - batch.confidence, 0.0)
+        return doubt[:, lasting(doubt.shape[1], last)]
+
+
+def lasting(time: int, last: int | None) -> slice:
+    """Return which of some frames are the last ones; all if None."""
+    return slice(0 if last is None else max(0, time - last), time)
 
 
 def check_distrust(distrust: float) -> None:

@@ -64,12 +64,14 @@ class Doubt(nn.Module):
         self.factor.copy_(torch.linalg.cholesky(covariance))
         self._rest = None
 
-    def signs(self, batch: PoseBatch, edges: Tensor | None = None) -> Tensor:
-        """Return ``[B, T, J, SIGNS]``, see `kpcomplete.gate.signs`."""
+    def signs(
+        self, batch: PoseBatch, edges: Tensor | None = None, asked: slice = slice(None)
+    ) -> Tensor:
+        """Return ``[B, T, J, SIGNS]`` of the frames asked about, see `kpcomplete.gate.signs`."""
         if self._rest is None:
             factor = self.factor.tril()
             self._rest = Surroundings(self.weight, self.mean, factor @ factor.mT, ways())
-        return signs(batch, edges, self._rest)
+        return signs(batch, edges, self._rest, asked)
 
     def weigh(self, found: Tensor, joint: Tensor) -> Tensor:
         """Return logits ``[...]`` of signs ``[..., SIGNS]`` of joints ``[...]``, by number."""
@@ -77,7 +79,10 @@ class Doubt(nn.Module):
         logits: Tensor = self.layers(torch.cat([scaled, self.kind[joint]], dim=-1))[..., 0]
         return logits
 
-    def forward(self, batch: PoseBatch, edges: Tensor | None = None) -> Tensor:
+    def forward(
+        self, batch: PoseBatch, edges: Tensor | None = None, asked: slice = slice(None)
+    ) -> Tensor:
         """Return ``[B, T, J]`` logits; those of joints that are not observed mean nothing."""
-        joint = torch.arange(batch.observed.shape[-1]).expand_as(batch.observed)
-        return self.weigh(self.signs(batch, edges), joint)
+        found = self.signs(batch, edges, asked)
+        joint = torch.arange(found.shape[2]).expand(found.shape[:3])
+        return self.weigh(found, joint)

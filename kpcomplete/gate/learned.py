@@ -8,7 +8,7 @@ from torch import Tensor
 from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import ModelFileError
-from kpcomplete.gate.confidence import check_distrust
+from kpcomplete.gate.confidence import check_distrust, lasting
 from kpcomplete.gate.doubt import Doubt
 
 
@@ -39,6 +39,10 @@ class Learned:
         self.people: tuple[str, ...] = tuple(found.metadata.provenance.get("people", ()))
 
     @torch.inference_mode()
-    def __call__(self, batch: PoseBatch, edges: Tensor | None = None, /) -> Tensor:
+    def __call__(
+        self, batch: PoseBatch, edges: Tensor | None = None, last: int | None = None, /
+    ) -> Tensor:
         """Return ``[B, T, J]`` probabilities that joints are not there."""
-        return torch.where(batch.observed, self.network(batch, edges).sigmoid(), 0.0)
+        asked = lasting(batch.times.shape[1], last)
+        doubt = self.network(batch, edges, asked).sigmoid()
+        return torch.where(batch.observed[:, asked], doubt, 0.0)

@@ -93,25 +93,32 @@ def layout() -> Layout:
     )
 
 
-def signs(batch: PoseBatch, edges: Tensor | None, rest: Surroundings) -> Tensor:
+def signs(
+    batch: PoseBatch, edges: Tensor | None, rest: Surroundings, asked: slice = slice(None)
+) -> Tensor:
     """Return numbers ``[B, T, J, F]`` that speak for or against each reported joint.
 
     Args:
         batch: Body units, all that the detector reports.
         edges: ``[B, 4]`` left, top, right, bottom of the image, body units; None: far away.
         rest: Leaves out `KEY` joints one by one and part by part, see `ways`.
+        asked: The frames whose signs are wanted; the others are their past.
     """
     points = torch.where(batch.observed[..., None], batch.keypoints, 0.0)
     points = points.clamp(-3 * _FAR, 3 * _FAR)
     sure = torch.where(batch.observed, batch.confidence, 0.0).clamp(1e-3, 1 - 1e-3).logit()
     trusted = batch.observed & (batch.confidence >= TRUSTED)
-    found = [
+    now = points[:, asked]
+    over_time = [
         *_confidences(sure, trusted, batch.times),
-        *_places(points, trusted, rest),
         *_bones(points, sure, trusted, batch.times),
         *_movements(points, batch.observed, batch.times),
-        *_company(points, sure, batch.observed),
-        *_whereabouts(points, edges),
+    ]
+    found = [
+        *(sign[:, asked] for sign in over_time),
+        *_places(now, trusted[:, asked], rest),
+        *_company(now, sure[:, asked], batch.observed[:, asked]),
+        *_whereabouts(now, edges),
     ]
     return torch.stack(found, dim=-1)
 

@@ -38,29 +38,30 @@ class Guard:
         if len(fresh):
             seen = self._seen.get(raw.person)
             shown = fresh if seen is None else _joined(seen, fresh)
-            hidden = self._judge(shown)[-len(fresh) :]
+            hidden = self._judge(shown, len(fresh))
             known.update(zip(fresh.times.tolist(), hidden, strict=True))
             self._seen[raw.person] = shown[max(0, len(shown) - self.past) :]
         self._hidden[raw.person] = {time: known[time] for time in raw.times.tolist()}
         return np.array([*self._hidden[raw.person].values()]).reshape(raw.confidence.shape)
 
-    def _judge(self, shown: PoseSequence) -> Array:
+    def _judge(self, shown: PoseSequence, last: int) -> Array:
         if not shown.is_observed.any():
-            return np.zeros(shown.confidence.shape, dtype=bool)
-        (found,) = doubts([shown], self.gate)
+            return np.zeros((last, len(shown.skeleton)), dtype=bool)
+        (found,) = doubts([shown], self.gate, last)
         hidden: Array = found > self.gate.distrust
         return hidden
 
 
 @torch.inference_mode()
-def doubts(sequences: Sequence[PoseSequence], gate: Gate) -> Array:
+def doubts(sequences: Sequence[PoseSequence], gate: Gate, last: int | None = None) -> Array:
     """Return how likely reported joints are not there, ``[P, T, J]``; 0 where none is reported.
 
     Args:
         sequences: P people over the same frames, canonical skeleton, all that was reported.
         gate: That judges.
+        last: Ask only about the last so many frames; None: about all.
     """
-    found: Array = gate(*placed(sequences)).numpy()
+    found: Array = gate(*placed(sequences), last).numpy()
     return found
 
 
