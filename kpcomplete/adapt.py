@@ -25,6 +25,7 @@ from kpcomplete.trainer import Trainer
 
 _log = logging.getLogger(__name__)
 State = Mapping[str, Tensor]
+_DOUBT = 10  # stretches of two windows for which new factors count half
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +87,8 @@ def run(
     Nothing of what the network learned from is at hand to be repeated, so that it could forget.
     Against that, the weights taken lie between those it started with and the tuned ones
     (Wortsman et al., arXiv 2109.01903): training stops and how far to go is chosen where errors on
-    recordings that were not trained on are smallest. On these the network is calibrated, too; a
-    kind of joint that they hardly show keeps its figures. The judge's recordings serve for
-    nothing but the verdict.
+    recordings that were not trained on are smallest. On these the network is calibrated, too. The
+    judge's recordings serve for nothing but the verdict.
 
     Args:
         strips: One a recording, see `kpcomplete.footage`.
@@ -211,7 +211,13 @@ def _load(network: Autoencoder, values: State) -> None:
 def _recalibrate(
     objective: Reconstruct, kept: Sampler, start: State, windows: int, seed: int
 ) -> None:
-    """Calibrate; what was not measured keeps the figures that it had at the start."""
+    """Calibrate; what was not measured keeps the figures that it had at the start.
+
+    A few stretches of one person tell little of how wide regions must be: the factors lie between
+    those of the start and the new ones, nearer to these the more there is.
+    """
+    stretches = sum(len(s.starts(kept.length, 2 * kept.length)) for s in kept.sets.values())
+    share = stretches / (stretches + _DOUBT)
     drawn = kept.draw(windows, torch.Generator().manual_seed(seed))
     figures = objective.calibrate(drawn)
     network = objective.network
@@ -219,8 +225,9 @@ def _recalibrate(
         for column, kind in enumerate(KINDS):
             if f"{mode}_{kind}_trust" not in figures:
                 network.trust[row, column] = start["trust"][row, column]
-            if f"{mode}_{kind}_factor" not in figures:
-                network.calibration[row, column] = start["calibration"][row, column]
+            before = float(start["calibration"][row, column])
+            found = figures.get(f"{mode}_{kind}_factor", before)
+            network.calibration[row, column] = before ** (1 - share) * found**share
 
 
 def _origin(
@@ -229,8 +236,7 @@ def _origin(
     """Return who is known by now, and through what."""
     path = checkpoint.find(weights)
     about = checkpoint.load(path).metadata.provenance
-    data = about.get("data")
-    known = dict(data) if isinstance(data, Mapping) else {}
+    known = dict(data) if isinstance(data := about.get("data"), Mapping) else {}
     return {
         "adapted_from": {
             "weights": path.name,

@@ -227,11 +227,29 @@ def test_kinds_that_the_recordings_do_not_show_keep_their_calibration(start, tmp
     network.trust.fill_(0.3)
     adapt.run(**settings)
     arms = KINDS.index("arms_unseen")
-    shown = network.calibration[CAUSAL] != 1.7
-    assert shown[arms]
+    assert network.calibration[CAUSAL, arms] != pytest.approx(1.7)
     unseen = KINDS.index("seen_longer")  # nothing is hidden for longer than 0.6 s and seen before
-    assert not shown[unseen]
+    assert network.calibration[CAUSAL, unseen] == pytest.approx(1.7)
     assert network.trust[CAUSAL, unseen] == pytest.approx(0.3)
+
+
+def test_new_factors_count_the_more_the_more_is_kept_back(start):
+    made = Reconstruct(model=adapt.load_network(start), corruption=RandomJoints(ratio=0.5, seed=1))
+    made.network.calibration.fill_(1.7)
+    before = {k: v.clone() for k, v in made.network.state_dict().items()}
+    kind = KINDS.index("seen_0.19s")
+    apart = []
+    for length in (400, 8000):  # 5 and 100 stretches
+        kept = adapt.Sampler(sets=pool([strip(length)], length=40, absence=1.0), length=40)
+        adapt._recalibrate(made, kept, before, windows=40, seed=0)
+        share = (length // 80) / (length // 80 + 10)
+        mixed = made.network.calibration[0, kind].log()
+        drawn = kept.draw(40, torch.Generator().manual_seed(0))
+        made.calibrate(drawn)
+        full = made.network.calibration[0, kind].log()
+        assert mixed == pytest.approx(float((1 - share) * np.log(1.7) + share * full), abs=1e-5)
+        apart.append(abs(mixed - full) / abs(full - np.log(1.7)))
+    assert apart[1] < 0.1 < 0.6 < apart[0]
 
 
 def test_too_little_is_refused(start, tmp_path):
