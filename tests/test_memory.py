@@ -1,4 +1,4 @@
-"""What is remembered of a person: in training, in the pipeline, and what the network makes of it."""
+"""What is remembered of a person, in training and in use, and what the network makes of it."""
 
 from dataclasses import replace
 

@@ -145,9 +145,13 @@ def test_write_raises_what_went_wrong_in_the_thread(tmp_path):
     result = next(made.results({"driver": made.driver(50)}, hop=50))
     sink = Overlay(path=tmp_path / "a.mp4", source=source, queue_results=1)
     again = pytest.raises(SourceError, match="gone")  # when it closes
-    with again, sink, pytest.raises(SourceError, match="gone"):
+
+    def write_all():
         for _ in range(3):  # one is drawn, one waits, the third must hear of it
             sink.write(result)
+
+    with again, sink, pytest.raises(SourceError, match="gone"):
+        write_all()
     assert os.listdir(tmp_path) == []
 
 

@@ -26,7 +26,7 @@ from kpcomplete.trainer import Trainer
 
 log = logging.getLogger(__name__)
 MODEL, REMEMBERING = "autoencoder", "with memory"
-_OWN = ("output", "held_out", "excluded", "trials")  # settings of training that a fold decides by itself
+_OWN = ("output", "held_out", "excluded", "trials")  # a fold decides these itself
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -31,7 +31,7 @@ class Temporal(Autoencoder):
     be, rather than making one up, so that they cannot be far off where little is known:
 
     - a joint that was observed lies on the straight line between observations, or is drawn from it
-      towards one of them, on in the direction it moved, onto a curve that has the velocities at both
+      towards one of them, on in the direction it moved, onto a curve with the velocities of both
       ends, to its average place or to where the person usually has it, as given by a `Memory`, in
       the image or moved along with the body. The pull grows with the time to the nearest
       observation, so that single lost frames stay straight.

@@ -12,7 +12,7 @@ from kpcomplete.skeleton import CANONICAL, Skeleton
 
 NEVER = 1e4  # seconds; stands for an observation that does not exist
 APART = 4  # frames between two observations that tell a velocity
-EDGES = (0.03, 0.08, 0.2, 0.6)  # seconds of `Timeline.wait`
+EDGES = (0.03, 0.08, 0.19, 0.59)  # seconds of `Timeline.wait`; no whole frames at 30 fps
 REGIONS = ("face", "arms", "body")
 KINDS = (
     *(f"{region}_{how}" for how in ("unseen", "remembered") for region in REGIONS),
