@@ -27,7 +27,7 @@ class Learned:
         SettingError: If ``distrust`` is out of range.
     """
 
-    def __init__(self, *, weights: str | Path = "gate", distrust: float = 0.9) -> None:
+    def __init__(self, *, weights: str | Path = "gate", distrust: float = 0.8) -> None:
         check_distrust(distrust)
         found = checkpoint.load(checkpoint.find(weights))
         network = found.build()
