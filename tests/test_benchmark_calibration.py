@@ -138,7 +138,7 @@ def arguments(**changes):
     settings = {
         "data": {"sktdd": Known(poses=data)},
         "tested": Known(poses=data),
-        "remembered": Known(poses=other),
+        "others": Known(poses=other),
         "objective": Reconstruct(
             model=MLP(widths=[32, 8]), corruption=RandomJoints(ratio=0.3, hold=20, seed=1)
         ),
@@ -146,7 +146,6 @@ def arguments(**changes):
         "folds": {"a": [5, 6]},
         "windows": 2,
         "length": 40,
-        "remembering": 0.5,
     }
     return settings | changes
 

@@ -374,7 +374,7 @@ def test_a_small_run_measures_drivers_it_has_not_seen(monkeypatch, capsys):
     other = people([f"sktdd_00{i}" for i in range(1, 5)], length=50, seed=1)
     found = completion.run(
         data={"sktdd": Known(poses=poses)}, tested=Known(poses=poses),
-        remembered=Known(poses=other),
+        others=Known(poses=other),
         folds={"a": [4]}, quick=True, **settings,
     )  # fmt: skip
     printed = capsys.readouterr().out

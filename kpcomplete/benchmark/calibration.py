@@ -37,7 +37,7 @@ def run(
     *,
     data: Mapping[str, Data],
     tested: Data,
-    remembered: Data,
+    others: Data,
     objective: Reconstruct,
     trainer: Trainer,
     folds: Mapping[str, Sequence[Driver]],
@@ -50,7 +50,6 @@ def run(
     quick: bool = False,
     seed: int = 0,
     prior: str | Path | None = None,
-    remembering: float = 0.65,
     **settings: Any,
 ) -> dict[str, float]:
     """Measure the 90 % regions of a network on drivers whom nothing was fitted to.
@@ -66,7 +65,7 @@ def run(
     Args:
         data: ``sktdd`` is learned from and calibrated on; other data sets are not looked at.
         tested: The recordings of drivers that are measured.
-        remembered: Other recordings of them.
+        others: Other recordings of them.
         objective: What a network learns.
         trainer: The training loop.
         folds: Name to drivers that are tested. Ignored where ``test_drivers`` are given.
@@ -80,7 +79,6 @@ def run(
         quick: A quarter of the windows, one minute of training.
         seed: Of what is drawn and hidden.
         prior: Whether the network starts from Gaussians; they are fitted to the fold's drivers.
-        remembering: Share of the windows of training that come with a memory of the driver.
         settings: What else `kpcomplete.training.run` takes, as experiment=completer has it.
 
     Returns:
@@ -95,9 +93,9 @@ def run(
     if quick:
         windows, minutes = max(3, windows // 4), min(minutes, 1.0)
         print(f"quick: {windows} windows, and {minutes:g} minutes of training: rough figures")
-    known, clips, other = data["sktdd"].load(), tested.load(), remembered.load()
+    known, clips, other = data["sktdd"].load(), tested.load(), others.load()
     recipe = Recipe(objective=objective, trainer=trainer, minutes=minutes, prior=prior is not None,
-                    settings={**settings, "remembered": remembering})  # fmt: skip
+                    settings=settings)  # fmt: skip
     regions = Regions()
     for name, drivers in ({"given": test_drivers} if test_drivers else folds).items():
         train = train_drivers if test_drivers else None

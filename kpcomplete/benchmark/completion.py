@@ -50,7 +50,7 @@ def run(
     *,
     data: Mapping[str, Data],
     tested: Data,
-    remembered: Data,
+    others: Data,
     objective: Reconstruct,
     trainer: Trainer,
     folds: Mapping[str, Sequence[Driver]],
@@ -73,7 +73,7 @@ def run(
     Args:
         data: ``sktdd`` is learned from; other data sets are not looked at.
         tested: The recordings of drivers that are measured.
-        remembered: Other recordings of them, from which a network may remember a driver.
+        others: Other recordings of them, from which a network may remember a driver.
         objective: What a network learns.
         trainer: The training loop.
         folds: Name to drivers that are tested; all others are learned from. Ignored where
@@ -98,7 +98,7 @@ def run(
     if quick:
         windows, minutes = max(3, windows // 4), min(minutes, 1.0)
         print(f"quick: {windows} windows, and {minutes:g} minutes of training: rough figures")
-    known, clips, other = data["sktdd"].load(), tested.load(), remembered.load()
+    known, clips, other = data["sktdd"].load(), tested.load(), others.load()
     table = Table(models=[MODEL, REMEMBERING])
     tests = {"given": test_drivers} if test_drivers else folds
     recipe = Recipe(objective=objective, trainer=trainer, minutes=minutes, prior=prior is not None,
