@@ -19,6 +19,7 @@ from kpcomplete.model import Autoencoder
 from kpcomplete.objective.reconstruct import Reconstruct
 
 FEWEST = 6
+_LEAST = 0.001  # of the error
 """Groups that a verdict needs: fewer decide nothing."""
 _BLOCK = 2  # windows in a row that count as one draw where there are few people
 _ROWS = 32  # windows computed at a time
@@ -76,8 +77,8 @@ class Verdict:
 
     @property
     def better(self) -> bool:
-        """Whether the second network is better, and that not by chance."""
-        return self.groups >= FEWEST and self.high < 0
+        """Whether the second network is better, neither by chance nor by rounding only."""
+        return self.groups >= FEWEST and self.high < -_LEAST
 
 
 @dataclass(kw_only=True, eq=False)

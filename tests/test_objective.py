@@ -134,7 +134,7 @@ def test_evaluation_of_an_untrained_network_is_the_straight_line():
     made = objective(model=Temporal(width=8, dilations=[1], codes=2))
     found = made.evaluate(clean(), RandomJoints(ratio=0.3))
     assert found["offline_error_seen"] == pytest.approx(found["offline_baseline"], rel=0.01)
-    assert found["causal_error_seen"] == pytest.approx(found["causal_baseline"])
+    assert found["causal_error_seen"] == pytest.approx(found["causal_baseline"], rel=0.01)
     assert found["offline_baseline"] < found["causal_baseline"]
     assert found["offline_known"] == 1
     nothing = made.evaluate(clean(), Parts(parts=["face"], ratio=0.0))
