@@ -111,9 +111,9 @@ class Temporal(Autoencoder):
     def encode(self, batch: PoseBatch, *, causal: bool = False) -> Latent:
         timeline = Timeline.of(batch, causal=causal)
         prior = self._prior(timeline)
-        features = self._features(timeline, prior.mean).flatten(2)
+        features = self._features(timeline, prior.mean)
         mode = features.new_full((*features.shape[:2], 1), float(causal))
-        frames = self.enter(torch.cat([features, mode], dim=-1))
+        frames = self.enter(torch.cat([features.flatten(2), mode], dim=-1))
         past = frames
         for block in self.past:
             past = block(past)
@@ -121,14 +121,14 @@ class Temporal(Autoencoder):
         for block in () if causal else self.ahead:
             ahead = block(ahead)
         code = self.join(torch.cat([frames, past, ahead], dim=-1))
-        return Latent(code=code, timeline=timeline, prior=prior)
+        return Latent(code=code, timeline=timeline, prior=prior, features=features)
 
     def decode(self, latent: Latent) -> Prediction:
-        timeline, prior = latent.timeline, latent.prior
+        timeline, prior, features = latent.timeline, latent.prior, latent.features
         assert prior is not None  # see encode
+        assert features is not None
         shape = timeline.seen.shape
         spelt = self.spell(self.drop(latent.code)).view(*shape, self.codes)
-        features = self._features(timeline, prior.mean)
         near = torch.einsum("btjf,jfc->btjc", features, self.local)
         codes = nn.functional.gelu(spelt + near)
         codes = codes + nn.functional.gelu(torch.einsum("btjc,jcd->btjd", codes, self.think))
