@@ -10,7 +10,8 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.model.layers import Shift, factors
 from kpcomplete.model.linear import Linear
 from kpcomplete.model.loss import masked_mean, student_nll
-from kpcomplete.model.temporal import Temporal, _curve
+from kpcomplete.model.places import curve
+from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import NEVER, Timeline
 
 NAN = math.nan
@@ -126,9 +127,9 @@ def test_curve_has_the_places_and_velocities_of_both_ends():
     gap[:, 15:22] = True  # shorter than velocities reach
     timeline = Timeline.of(batch.hide(gap), causal=False)
     straight = (timeline.base - batch.keypoints)[:, 15:22].norm(dim=-1)
-    bent = (_curve(timeline) - batch.keypoints)[:, 15:22].norm(dim=-1)
+    bent = (curve(timeline) - batch.keypoints)[:, 15:22].norm(dim=-1)
     assert (bent < 0.6 * straight).all()  # velocities are those of a moment before
-    torch.testing.assert_close(_curve(timeline)[:, :15], batch.keypoints[:, :15])
+    torch.testing.assert_close(curve(timeline)[:, :15], batch.keypoints[:, :15])
 
 
 def test_temporal_gives_back_what_is_observed(temporal):

@@ -6,7 +6,8 @@ from scipy.special import expit
 
 from kpcomplete.model import CAUSAL, Prediction
 from kpcomplete.model.moment import Moment
-from kpcomplete.model.temporal import KEEPS, Temporal
+from kpcomplete.model.places import KEEPS
+from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import EDGES, REGIONS, region
 from kpcomplete.pose import Array
 

@@ -10,15 +10,14 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.mixture import Mixture
 from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Latent, Prediction
 from kpcomplete.model.layers import Shift, TemporalBlock, factors
+from kpcomplete.model.places import age, earlier, moved_along, places_in_time, weighted_mean
 from kpcomplete.model.timeline import NEVER, Timeline
 
 EVERY = 16  # frames
 _FEATURES = 41  # of each joint, see `Temporal._features`
-KEEPS = 0.25  # seconds in which a velocity dies away
 STEPS = (2, 8)  # frames back over which a joint's movement is looked at
-_PLACES = 8  # beside the straight line, see `_places`, and two of the memory
+_PLACES = 8  # beside the straight line, see `places_in_time`, and two of the memory
 _CURVE = 5  # the best of them to begin with
-_BEND = 0.3  # seconds on which velocities at the ends bend a curve, at most
 ANCHORS = ("nose", "left_shoulder", "right_shoulder")  # a body is where these are
 
 
@@ -141,15 +140,15 @@ class Temporal(Autoencoder):
         spread = self.spread[:, None]
         trust = self.trust[CAUSAL if timeline.causal else OFFLINE][timeline.kind][..., None]
 
-        moved = _moved(timeline, self._anchors)
+        moved = moved_along(timeline, self._anchors)
         memory = timeline.memory[:, None].expand_as(moved)
         remembered = timeline.remembered[:, None, :, None].expand(*shape, 2)
         gate = wait.square() / (wait.square() + self.onset**2) * self.supported[:, None]
-        places = torch.stack([*_places(timeline), memory, moved], dim=-2)
+        places = torch.stack([*places_in_time(timeline), memory, moved], dim=-2)
         allowed = torch.cat(
             [torch.ones_like(place[..., :-2], dtype=torch.bool), remembered], dim=-1
         )
-        drawn = _mean(places, place, allowed) - timeline.base
+        drawn = weighted_mean(places, place, allowed) - timeline.base
         drawn = pull.sigmoid() * drawn + 0.1 * spread * offset
         corrected = timeline.base + trust * gate * drawn
 
@@ -157,7 +156,7 @@ class Temporal(Autoencoder):
         allowed = torch.cat(
             [torch.ones_like(source[..., :1], dtype=torch.bool), remembered], dim=-1
         )
-        guess = _mean(places, source, allowed)
+        guess = weighted_mean(places, source, allowed)
         guess = prior.mean + trust * (guess - prior.mean)
         width = 0.004 + self.growth.abs() * wait.sqrt()
         # a joint without training material has no head of its own, only its gap's length
@@ -224,7 +223,7 @@ class Temporal(Autoencoder):
         base = torch.where(seen, timeline.base, guess)
         near = torch.where(seen, timeline.base, timeline.memory[:, None])
         memory = timeline.memory[:, None].expand_as(base)
-        steps = [base - _earlier(base, frames) for frames in STEPS]
+        steps = [base - earlier(base, frames) for frames in STEPS]
         apart = [
             timeline.after - timeline.before,
             timeline.before - timeline.average,
@@ -242,7 +241,7 @@ class Temporal(Autoencoder):
             self.standardised(timeline.average, timeline.seen),
             self.standardised(memory, had[..., 0].expand_as(timeline.seen)),
             *(torch.asinh(4 * v) / 2 for v in apart),
-            (torch.asinh(4 * (_moved(timeline, self._anchors) - memory)) / 2) * had,
+            (torch.asinh(4 * (moved_along(timeline, self._anchors) - memory)) / 2) * had,
             torch.asinh(4 * (base - guess)) / 2,
             *(
                 torch.log1p(20 * (v.square().sum(-1, keepdim=True) + 1e-9).sqrt()) / 3
@@ -252,67 +251,8 @@ class Temporal(Autoencoder):
             first[..., None],
             last[..., None],
             had.expand_as(base[..., :1]),
-            _age(timeline.since)[..., None],
-            _age(timeline.until)[..., None],
+            age(timeline.since)[..., None],
+            age(timeline.until)[..., None],
             torch.where(first & last, share - 0.5, 0.0)[..., None],
         ]
         return torch.cat(parts, dim=-1) * self.supported[:, None]
-
-
-def _places(timeline: Timeline) -> tuple[Tensor, ...]:
-    """Return where time alone says a joint may be, other than on the straight line."""
-    before, after = timeline.before, timeline.after
-    gone, coming = (
-        (KEEPS * -torch.expm1(-seconds.clamp_max(10.0) / KEEPS))[..., None]
-        for seconds in (timeline.since, timeline.until)
-    )
-    return (
-        before,
-        after,
-        timeline.average,
-        before + timeline.arriving * gone,
-        after + timeline.leaving * coming,
-        _curve(timeline),
-    )
-
-
-def _curve(timeline: Timeline) -> Tensor:
-    """Return a cubic Hermite spline between observations; the line where there is only one.
-
-    Velocities that would swing a long gap far out are shortened.
-    """
-    both = torch.maximum(timeline.since, timeline.until) < NEVER
-    whole = timeline.since + timeline.until
-    u = torch.where(both, timeline.since / whole.clamp_min(1e-9), 0.0)[..., None]
-    reach = whole.clamp_max(_BEND)[..., None]
-    step = u.square() * (3 - 2 * u)
-    curve = timeline.before + step * (timeline.after - timeline.before)
-    curve = curve + reach * timeline.arriving * u * (1 - u).square()
-    curve = curve + reach * timeline.leaving * u.square() * (1 - u)
-    return torch.where(both[..., None], curve, timeline.base)
-
-
-def _moved(timeline: Timeline, anchors: Sequence[int]) -> Tensor:
-    """Return where the person usually has a joint, moved along with head and shoulders."""
-    memory = timeline.memory[:, None]
-    both = (timeline.seen & timeline.remembered[:, None])[:, :, anchors, None]
-    shift = torch.where(both, (timeline.base - memory)[:, :, anchors], 0.0)
-    return memory + shift.sum(dim=2, keepdim=True) / both.sum(dim=2, keepdim=True).clamp_min(1)
-
-
-def _mean(places: Tensor, logits: Tensor, allowed: Tensor) -> Tensor:
-    """Return the weighted mean ``[..., 2]`` of places ``[..., K, 2]`` that are allowed."""
-    weights = logits.masked_fill(~allowed, -1e4).softmax(dim=-1)
-    return (weights[..., None] * places).sum(dim=-2)
-
-
-def _earlier(values: Tensor, frames: int) -> Tensor:
-    """Return the values of some frames earlier; the first ones are repeated."""
-    index = torch.arange(values.shape[1], device=values.device) - frames
-    return values[:, index.clamp_min(0)]
-
-
-def _age(seconds: Tensor) -> Tensor:
-    """Return times on a scale on which frames and minutes can be told apart; 0..2."""
-    age: Tensor = torch.log1p(seconds / 0.05) / 4
-    return torch.where(seconds < NEVER, age.clamp_max(2.0), 2.0)
