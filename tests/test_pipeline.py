@@ -149,6 +149,32 @@ def test_a_seat_left_for_long_is_empty_and_not_filled_in(info, causal, filled):
     assert set(np.flatnonzero(given)) == filled | present
 
 
+@dataclass
+class Noting(Middle):
+    """Notes in how many frames joint 0 is remembered; None if nothing is."""
+
+    notes: list[torch.Tensor | None] = field(default_factory=list)
+
+    def __call__(self, batch: PoseBatch, /) -> PoseBatch:
+        self.notes.append(None if batch.memory is None else batch.memory.count[0, 0])
+        return super().__call__(batch)
+
+
+def test_a_person_is_remembered_beyond_the_window_until_the_seat_is_empty(info):
+    points = np.random.default_rng(0).normal((320, 240), 60, size=(33, 2)).astype(np.float32)
+    person = {"driver": Detection(keypoints=points, confidence=np.ones(33, np.float32))}
+    gone = range(12, 32)
+    frames = [Frame(index=i, time=i / 30, people={} if i in gone else person) for i in range(40)]
+    completer = Noting()
+    stream = pipeline(detector=Passing(seats=("driver",)), completer=completer,
+                      window=Window(past=2, hop=2, future=2)).run(Given(frames, info))  # fmt: skip
+    list(stream)
+    counts = [None if note is None else round(float(note)) for note in completer.notes]
+    # two more frames leave the window each time; then nobody is there, and all is forgotten
+    assert counts[:8] == [None, None, 2, 4, 6, 8, 10, None]
+    assert all(count is None or count <= 6 for count in counts[7:])
+
+
 def test_an_error_closes_all_sinks_with_it(frames, info):
     class Broken(Kept):
         def write(self, result, /):
