@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -18,12 +18,17 @@ from kpcomplete import unfinished
 from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import MissingDependencyError, SettingError
 from kpcomplete.objective import Objective
-from kpcomplete.sampler import Sampler
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 _log = logging.getLogger(__name__)
+
+
+class Material(Protocol):
+    """Draws windows to learn from; the generator is on the CPU."""
+
+    def draw(self, size: int, generator: torch.Generator) -> PoseBatch: ...
 
 
 @dataclass
@@ -103,7 +108,7 @@ class Trainer:
             )
 
     def fit(
-        self, objective: Objective, data: Sampler, validation: Sequence[PoseBatch] = ()
+        self, objective: Objective, data: Material, validation: Sequence[PoseBatch] = ()
     ) -> Progress:
         """Train the objective's network in place; it ends with the averaged weights.
 
@@ -147,7 +152,7 @@ class _Run:
         self,
         trainer: Trainer,
         objective: Objective,
-        data: Sampler,
+        data: Material,
         validation: Sequence[PoseBatch],
     ) -> None:
         self.set = trainer

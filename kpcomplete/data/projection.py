@@ -82,7 +82,27 @@ def project(
     generator: torch.Generator,
     nearest: float = 0.2,
 ) -> Float[Tensor, "frame joint 2"]:
-    """See each clip through one camera that stands still.
+    """See each clip through one camera that stands still; see `view`.
+
+    Returns:
+        Pixels, y down; NaN where ``points`` are.
+    """
+    seen, focal = view(points, clip, centres, axes, cameras, generator, nearest)
+    width, height = cameras.image_size
+    pixels = seen[..., :2] / seen[..., 2:] * focal[clip][:, None, None]
+    return pixels + pixels.new_tensor([width / 2, height / 2])
+
+
+def view(
+    points: Float[Tensor, "frame joint 3"],
+    clip: Int[Tensor, " frame"],
+    centres: Float[Tensor, "clip 3"],
+    axes: Float[Tensor, "clip 3 3"],
+    cameras: CameraRange,
+    generator: torch.Generator,
+    nearest: float = 0.2,
+) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, " clip"]]:
+    """Bring each clip into the frame of one camera that stands still.
 
     A camera that would have a joint nearer than ``nearest`` to its plane moves back along its
     optical axis, so that all joints of a clip are in front of it. Joints outside the image are
@@ -98,7 +118,7 @@ def project(
         nearest: Metres.
 
     Returns:
-        Pixels, y down; NaN where ``points`` are.
+        Metres, x right, y down, z ahead, NaN where ``points`` are; and focal lengths in pixels.
     """
     draw = _Draw(len(centres), generator)
     azimuth, elevation = draw.angle(cameras.azimuth), draw.angle(cameras.elevation)
@@ -114,11 +134,10 @@ def project(
     seen = torch.einsum("nij,nkj->nki", rotation[clip], points - position[clip][:, None])
     depth = seen[..., 2].nan_to_num(torch.inf).amin(dim=-1)
     closest = torch.full_like(distance, torch.inf).scatter_reduce(0, clip, depth, "amin")
-    depth = seen[..., 2] + (nearest - closest).clamp_min(0)[clip][:, None]
-    width, height = cameras.image_size
-    focal = width / 2 / torch.tan(draw.angle(cameras.field_of_view) / 2)
-    pixels = seen[..., :2] / depth[..., None] * focal[clip][:, None, None]
-    return pixels + pixels.new_tensor([width / 2, height / 2])
+    back = (nearest - closest).clamp_min(0)[clip]
+    seen = seen + torch.stack([torch.zeros_like(back), torch.zeros_like(back), back], -1)[:, None]
+    focal = cameras.image_size[0] / 2 / torch.tan(draw.angle(cameras.field_of_view) / 2)
+    return seen, focal
 
 
 @dataclass(frozen=True)
