@@ -24,7 +24,8 @@ STATES = ("missing", "completed", "observed")  # in the order of pose.Visibility
 _NAME = pa.dictionary(pa.int32(), pa.string())
 _INDEX = {"frame": pa.int32(), "time_s": pa.float64(), "seat": _NAME}
 _VALUES = ("x", "y", "confidence", "raw_x", "raw_y", "raw_confidence", "std_x", "std_y",
-           "corr_xy", "x3d", "y3d", "z3d")  # fmt: skip
+           "corr_xy", "x3d", "y3d", "z3d", "std3d")  # fmt: skip
+_SINCE = {"std3d"}  # columns that files of earlier versions lack
 SCHEMA = pa.schema(_INDEX | {"joint": _NAME, "state": _NAME} | dict.fromkeys(_VALUES, pa.float32()))
 CLASS_SCHEMA = pa.schema(_INDEX | {"task": _NAME, "class": pa.int16(), "probability": pa.float32()})
 
@@ -35,6 +36,7 @@ def rows(
     raw: Mapping[str, PoseSequence],
     completed: Mapping[str, PoseSequence],
     joints3d: Mapping[str, Array],
+    std3d: Mapping[str, Array] | None = None,
 ) -> pa.Table:
     """Return the table of some frames; without any seat a frame has one row of nulls.
 
@@ -44,6 +46,7 @@ def rows(
         raw: Seat to what the detector saw in these frames.
         completed: The same seats, missing joints filled in.
         joints3d: Seat to ``[T, J, 3]`` metres; seats may be absent.
+        std3d: Seat to ``[T, J]`` metres; likewise.
     """
     seats, count = tuple(raw), len(frames)
     joints = raw[seats[0]].skeleton.joints if seats else ()
@@ -64,15 +67,18 @@ def rows(
     columns["joint"] = pa.DictionaryArray.from_arrays(joint, list(joints))
     columns["state"] = pa.DictionaryArray.from_arrays(state.astype(np.int32), list(STATES))
     values = np.stack(
-        [_values(raw[s], completed[s], joints3d.get(s)) for s in seats], axis=1
+        [_values(raw[s], completed[s], joints3d.get(s), (std3d or {}).get(s)) for s in seats],
+        axis=1,
     ).reshape(-1, len(_VALUES))
     for name, column in zip(_VALUES, values.T, strict=True):
         columns[name] = pa.array(np.ascontiguousarray(column), from_pandas=True)  # NaN: null
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _values(raw: PoseSequence, completed: PoseSequence, joints3d: Array | None) -> Array:
-    """Return ``[T, J, 12]`` in the order of ``_VALUES``, NaN for null."""
+def _values(
+    raw: PoseSequence, completed: PoseSequence, joints3d: Array | None, std3d: Array | None
+) -> Array:
+    """Return ``[T, J, 13]`` in the order of ``_VALUES``, NaN for null."""
     out = np.full((*raw.visibility.shape, len(_VALUES)), np.nan, dtype=np.float32)
     out[..., 0:2] = completed.keypoints
     out[..., 2] = np.where(completed.is_missing, np.nan, completed.confidence)
@@ -87,6 +93,8 @@ def _values(raw: PoseSequence, completed: PoseSequence, joints3d: Array | None) 
         out[..., 8] = np.where(np.isnan(product), np.nan, shared)
     if joints3d is not None:
         out[..., 9:12] = joints3d
+    if std3d is not None:
+        out[..., 12] = std3d
     return out
 
 
@@ -133,7 +141,7 @@ def _about(path: str | os.PathLike[str], file: pq.ParquetFile) -> dict[str, Any]
             f"{about.get('format')!r}; it was written by another version of kpcomplete "
             f"({about.get('provenance', {}).get('versions')})"
         )
-    if absent := sorted(set(SCHEMA.names) - set(file.schema_arrow.names)):
+    if absent := sorted(set(SCHEMA.names) - _SINCE - set(file.schema_arrow.names)):
         raise SourceError(f"{os.fspath(path)} must have the columns {', '.join(absent)}")
     return about
 
@@ -175,6 +183,8 @@ class _Reader:
     def _dense(self, name: str) -> Array:
         """Return ``[S, T, J]`` of a column, NaN for null."""
         out = np.full(self._shape, np.nan, dtype=np.float32)
+        if name in _SINCE and name not in self._file.schema_arrow.names:
+            return out
         out.reshape(-1)[self._flat] = self._column(name).to_numpy()[self._given]
         return out
 
@@ -184,7 +194,7 @@ class _Reader:
         state.reshape(-1)[self._flat] = self._codes("state", STATES)[self._given]
         value = {name: self._dense(name) for name in _VALUES}
         joints3d = np.stack([value["x3d"], value["y3d"], value["z3d"]], axis=-1)
-        raw, completed, solid = {}, {}, {}
+        raw, completed, solid, std = {}, {}, {}, {}
         for i, seat in enumerate(self._seats):
             part = {name: array[i] for name, array in value.items()}
             raw[seat] = PoseSequence.observed(
@@ -204,7 +214,7 @@ class _Reader:
                 covariance=_covariance(part["std_x"], part["std_y"], part["corr_xy"]),
             )
             if np.isfinite(joints3d[i]).any():
-                solid[seat] = joints3d[i]
+                solid[seat], std[seat] = joints3d[i], value["std3d"][i]
         return Recording(
             name=str(about["source"]),
             fps=float(about["fps"]),
@@ -215,6 +225,8 @@ class _Reader:
             raw=raw,
             completed=completed,
             joints3d=solid,
+            std3d=std,
+            camera=about.get("camera"),
             classes=self._classes(classes_path(path)) if about["classes"] else {},
             provenance=about["provenance"],
         )

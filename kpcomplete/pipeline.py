@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from kpcomplete.detector import Detector
 from kpcomplete.frame import Frame
 from kpcomplete.gate import Gate
 from kpcomplete.gate.watch import Guard
+from kpcomplete.lens import Lens
+from kpcomplete.lifter import Lifter
+from kpcomplete.lifting import Lifting, Solid
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.prefetch import prefetch
 from kpcomplete.recall import Recall
@@ -40,6 +43,8 @@ class Pipeline:
         max_absence: Seconds. A frame without any joint of a person is a moment of occlusion, and
             is filled in, if the person is seen no further away in time than this; else the seat
             is empty there and stays so.
+        lifter: Finds the third dimension of what was completed. None: people stay flat.
+        lens: What is known of the camera, for the lifter.
         ahead: Frames that a thread of its own may detect ahead of completing and writing; 0: none.
         keep_images: Hand images on to the sinks. Costs one image per frame of the window.
     """
@@ -50,6 +55,8 @@ class Pipeline:
     min_confidence: float = 0.5
     gate: Gate | None = None
     max_absence: float = 1.0
+    lifter: Lifter | None = None
+    lens: Lens = field(default_factory=Lens)
     ahead: int = 0
     keep_images: bool = False
 
@@ -63,6 +70,7 @@ class Pipeline:
         live = self._live()
         windows = _Windows(self.completer, self.max_absence)
         guard = Guard(self.gate) if self.gate else None
+        lifting = self._lifting(source.info.image_size)
         for view in self.window.slide(frames):
             found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
             seats = tuple(self.detector.seats) or tuple(found)
@@ -74,13 +82,22 @@ class Pipeline:
             if guard:
                 trusted = {seat: poses.hide(guard(raw[seat])) for seat, poses in trusted.items()}
             done = (live or windows)(trusted)
+            solid: Mapping[str, Solid] = {}
+            if lifting:
+                solid = lifting.follow(done) if live else lifting(done)
             yield Result(
                 frames=view.frames[view.emit],
                 people={
-                    seat: Person(observed=raw[seat][emit], completed=done[seat][emit])
+                    seat: _person(raw[seat][emit], done[seat][emit], solid.get(seat), emit)
                     for seat in seats
                 },
+                camera=lifting.camera if lifting else None,
             )
+
+    def _lifting(self, image_size: tuple[int, int]) -> Lifting | None:
+        if self.lifter is None:
+            return None
+        return Lifting(lifter=self.lifter, camera=self.lens.camera(image_size))
 
     def _live(self) -> "_Live | None":
         """Return how frames are completed one by one, if they can be and are to be."""
@@ -150,6 +167,14 @@ class _Live:
             if not past:
                 self.recall.forget(seat)
                 del self.past[seat]
+
+
+def _person(raw: PoseSequence, completed: PoseSequence, solid: Solid | None, emit: slice) -> Person:
+    if solid is None:
+        return Person(observed=raw, completed=completed)
+    return Person(
+        observed=raw, completed=completed, joints3d=solid.points[emit], std3d=solid.std[emit]
+    )
 
 
 def _trusted(raw: PoseSequence, min_confidence: float) -> PoseSequence:

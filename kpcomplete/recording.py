@@ -27,6 +27,8 @@ class Recording:
         completed: Seat to the same with missing joints filled in; ``covariance`` is None where
             the completer gave none.
         joints3d: Seat to ``[T, J, 3]`` metres, NaN where unknown; without seats that have none.
+        std3d: Seat to ``[T, J]`` metres, see `kpcomplete.result.Person`; likewise.
+        camera: In whose frame they are, see `Camera.as_dict`; None where there are none.
         classes: Seat to task to class probabilities ``[T, C]``, NaN where unknown.
         provenance: ``config`` (resolved), ``versions`` of packages, ``weights`` (name: SHA-256).
     """
@@ -40,6 +42,8 @@ class Recording:
     raw: Mapping[str, PoseSequence] = field(default_factory=dict)
     completed: Mapping[str, PoseSequence] = field(default_factory=dict)
     joints3d: Mapping[str, Array] = field(default_factory=dict)
+    std3d: Mapping[str, Array] = field(default_factory=dict)
+    camera: Mapping[str, Any] | None = None
     classes: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,6 +62,10 @@ class Recording:
             raw={seat: poses.to(skeleton) for seat, poses in self.raw.items()},
             completed={seat: poses.to(skeleton) for seat, poses in self.completed.items()},
             joints3d={s: convert(p, self.skeleton, skeleton) for s, p in self.joints3d.items()},
+            std3d={
+                s: convert(p[..., None], self.skeleton, skeleton)[..., 0]
+                for s, p in self.std3d.items()
+            },
         )
 
 

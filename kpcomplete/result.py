@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from kpcomplete.camera import Camera
 from kpcomplete.frame import Frame
 from kpcomplete.pose import PoseSequence
 
@@ -18,13 +19,17 @@ class Person:
         observed: What the detector said, also of joints that it is unsure of.
         completed: What is believed: the joints that the detector is sure of, and the others
             filled in, as far as they could be.
-        joints3d: ``[T, J, 3]`` metres in camera coordinates, NaN where unknown; or None.
+        joints3d: ``[T, J, 3]`` metres in camera coordinates (x right, y down, z ahead), NaN where
+            unknown; or None.
+        std3d: ``[T, J]`` metres, of each joint's place relative to the middle of the shoulders, in
+            each direction; NaN where unknown; or None.
         classes: Task name to class probabilities ``[T, C]``.
     """
 
     observed: PoseSequence
     completed: PoseSequence
     joints3d: npt.NDArray[Any] | None = None
+    std3d: npt.NDArray[Any] | None = None
     classes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
@@ -36,7 +41,9 @@ class Result:
         frames: The frames; without images unless the pipeline was told to keep them.
         people: Seat name to occupant. Every seat that the detector watches is there, also when
             nobody sits in it: then all its joints are MISSING.
+        camera: In whose frame the 3D joints are, and whether it was only assumed; None without 3D.
     """
 
     frames: tuple[Frame, ...]
     people: Mapping[str, Person]
+    camera: Camera | None = None

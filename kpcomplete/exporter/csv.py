@@ -38,6 +38,7 @@ class Csv:
             recording = recording.to(Skeleton.load(self.skeleton))
         poses = recording.poses(completed=self.completed)
         joints3d = recording.joints3d if self.completed else {}
+        std3d = recording.std3d if self.completed else {}
         with whole(path) as target, pc.CSVWriter(target, _PLAIN) as writer:
             for start in range(0, len(recording), BLOCK):
                 part = slice(start, start + BLOCK)
@@ -47,6 +48,7 @@ class Csv:
                     {seat: seen[part] for seat, seen in recording.raw.items()},
                     {seat: sequence[part] for seat, sequence in poses.items()},
                     {seat: points[part] for seat, points in joints3d.items()},
+                    {seat: std[part] for seat, std in std3d.items()},
                 )
                 writer.write_table(table.cast(_PLAIN))
         return (Path(path),)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kpcomplete.archive import CLASS_SCHEMA, FORMAT, KEY, SCHEMA, classes_path, rows
+from kpcomplete.camera import Camera
 from kpcomplete.errors import ShapeError
 from kpcomplete.output import Draft, guard
 from kpcomplete.result import Person, Result
@@ -95,6 +96,7 @@ class Archive:
     def __enter__(self) -> "Archive":
         self._skeleton: Skeleton | None = None
         self._seats: dict[str, None] = {}
+        self._camera: Camera | None = None
         self._table = _Table(Path(self.path), SCHEMA, self.row_group)
         self._classes: _Table | None = None
         return self
@@ -110,12 +112,14 @@ class Archive:
                     f"{self._skeleton.name!r}, but got {person.completed.skeleton.name!r}"
                 )
         self._seats |= dict.fromkeys(people)
+        self._camera = self._camera or result.camera
         frames = np.array([frame.index for frame in result.frames], dtype=np.int32)
         times = np.array([frame.time for frame in result.frames], dtype=np.float64)
         joints3d = {s: p.joints3d for s, p in people.items() if p.joints3d is not None}
+        std3d = {s: p.std3d for s, p in people.items() if p.std3d is not None}
         raw = {seat: person.observed for seat, person in people.items()}
         completed = {seat: person.completed for seat, person in people.items()}
-        self._table.add(rows(frames, times, raw, completed, joints3d))
+        self._table.add(rows(frames, times, raw, completed, joints3d, std3d))
         for seat, person in people.items():
             if person.classes:
                 self._add_classes(seat, person, frames, times)
@@ -174,6 +178,7 @@ class Archive:
             "image_size": list(info.image_size),
             "seats": list(self._seats),
             "skeleton": skeleton.as_dict(),
+            "camera": None if self._camera is None else self._camera.as_dict(),
             "classes": self._classes is not None,
             "provenance": self.provenance,
         }

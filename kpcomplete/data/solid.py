@@ -1,0 +1,191 @@
+"""Training material in three dimensions: motion of known people, and cameras that may see it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kpcomplete.batch import PoseBatch
+from kpcomplete.data.mocap import Mocap
+from kpcomplete.data.projection import CameraRange, body_axes, view
+from kpcomplete.data.simulated import Simulated
+from kpcomplete.errors import SettingError
+from kpcomplete.skeleton import CANONICAL, Skeleton
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SolidSet:
+    """Clips of 3D poses, put one behind the other.
+
+    Attributes:
+        points: Metres, y up, canonical skeleton; NaN where not recorded. Shoulders are.
+        clips: First frame and number of frames of each clip.
+        people: Who it is, a name a clip.
+        fps: Frames per second of every clip.
+        cameras: Kinds of camera that may see them.
+        nearest: Metres that all joints are before a camera, or it moves back.
+    """
+
+    points: Float[Tensor, "frame 33 3"]
+    clips: Int[Tensor, "clip 2"]
+    people: tuple[str, ...]
+    fps: float
+    cameras: tuple[CameraRange, ...]
+    nearest: float
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @classmethod
+    def of(cls, data: Mocap | Simulated) -> "SolidSet":
+        """Return what a data set holds before it is projected."""
+        if isinstance(data, Mocap):
+            points, lengths, people, fps = data.read()
+            nearest = 0.2
+        else:
+            points, contents = data.read()
+            lengths = torch.tensor(contents.lengths, dtype=torch.int64)
+            people, fps, nearest = tuple(contents.people), contents.fps, data.nearest
+        return cls(
+            points=points,
+            clips=torch.stack([lengths.cumsum(dim=0) - lengths, lengths], dim=1),
+            people=people,
+            fps=fps,
+            cameras=tuple(data.cameras),
+            nearest=nearest,
+        )
+
+    def split(self, test_people: Collection[str]) -> tuple["SolidSet", "SolidSet"]:
+        """Return the clips of all others, and those of these people; the frames stay shared."""
+        held = torch.tensor([person in test_people for person in self.people], dtype=torch.bool)
+        return self._select(~held), self._select(held)
+
+    def _select(self, rows: Tensor) -> "SolidSet":
+        people = tuple(self.people[i] for i in rows.nonzero().flatten().tolist())
+        return replace(self, clips=self.clips[rows], people=people)
+
+    def starts(self, length: int, stride: int = 1) -> Int[Tensor, " window"]:
+        """Return the first frames of all windows that lie in one clip, every ``stride`` frames."""
+        first, size = self.clips.unbind(dim=1)
+        count = ((size - length) // stride + 1).clamp_min(0)
+        before = (count.cumsum(dim=0) - count).repeat_interleave(count)
+        return first.repeat_interleave(count) + (torch.arange(int(count.sum())) - before) * stride
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SolidBatch(PoseBatch):
+    """Windows in pixels of whom the truth in 3D is known.
+
+    Attributes:
+        solid: Metres in the camera's frame, x right, y down, z ahead; NaN where not known.
+        focal: Of each window's pinhole, pixels; its principal point is at 0, 0.
+    """
+
+    solid: Float[Tensor, "batch time joint 3"]
+    focal: Float[Tensor, " batch"]
+
+    def to(self, device: torch.device | str) -> "SolidBatch":
+        """Return the batch on another device."""
+        return SolidBatch(
+            solid=self.solid.to(device), focal=self.focal.to(device), **vars(super().to(device))
+        )
+
+    def select(self, rows: Tensor | slice) -> "SolidBatch":
+        """Return some of the windows."""
+        return SolidBatch(
+            solid=self.solid[rows], focal=self.focal[rows], **vars(super().select(rows))
+        )
+
+
+def look(
+    data: SolidSet,
+    frames: Int[Tensor, "window time"],
+    camera: CameraRange,
+    generator: torch.Generator,
+) -> SolidBatch:
+    """See windows through cameras of one kind, each through one of its own that stands still."""
+    size, time = frames.shape
+    points = data.points[frames]
+    ends = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
+    left, right = points[:, :, ends].mean(dim=1).unbind(dim=1)
+    window = torch.arange(size).repeat_interleave(time)
+    seen, focal = view(
+        points.flatten(0, 1), window, (left + right) / 2, body_axes(left, right), camera,
+        generator, data.nearest,
+    )  # fmt: skip
+    return pinhole(seen.view(size, time, -1, 3), focal, fps=data.fps)
+
+
+def pinhole(
+    solid: Float[Tensor, "batch time joint 3"], focal: Float[Tensor, " batch"], *, fps: float
+) -> SolidBatch:
+    """Project points of cameras' frames."""
+    pixels = solid[..., :2] / solid[..., 2:] * focal[:, None, None, None]
+    flat = PoseBatch.from_keypoints(pixels, fps=fps)
+    return SolidBatch(solid=solid, focal=focal, **vars(flat))
+
+
+def mirrored(batch: SolidBatch, swap: Tensor, fps: float) -> SolidBatch:
+    """Return the windows of ``swap`` ``[B]`` as a mirror shows them."""
+    order = torch.from_numpy(Skeleton.load(CANONICAL).mirror)
+    other = batch.solid[:, :, order] * batch.solid.new_tensor([-1.0, 1.0, 1.0])
+    return pinhole(torch.where(swap[:, None, None, None], other, batch.solid), batch.focal, fps=fps)
+
+
+@dataclass(kw_only=True)
+class SolidSampler:
+    """Draws windows of 3D motion, each through a camera of its own, half of them mirrored.
+
+    Args:
+        sets: Name to motion of one frame rate; each of its kinds of camera is equally likely.
+        shares: Name to share of the windows drawn, up to a common factor.
+        length: Frames of a window; shorter clips are left out.
+
+    Raises:
+        SettingError: If shares name other sets than there are, frame rates differ, or no clip of a
+            set is long enough.
+    """
+
+    sets: Mapping[str, SolidSet]
+    shares: Mapping[str, float]
+    length: int
+    _starts: dict[str, Tensor] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if set(self.shares) != set(self.sets) or len({s.fps for s in self.sets.values()}) != 1:
+            raise SettingError(
+                f"shares must name sets of one frame rate, but name {sorted(self.shares)} for "
+                f"{ {name: s.fps for name, s in self.sets.items()} }"
+            )
+        self._starts = {name: s.starts(self.length) for name, s in self.sets.items()}
+        if short := [name for name, starts in self._starts.items() if not len(starts)]:
+            raise SettingError(f"windows of {self.length} frames fit in no clip of {short}")
+
+    def draw(self, size: int, generator: torch.Generator) -> SolidBatch:
+        """Return ``size`` windows; the generator is on the CPU."""
+        kinds = [(name, c) for name, s in self.sets.items() for c in s.cameras]
+        weights = torch.tensor([self.shares[n] / len(self.sets[n].cameras) for n, _ in kinds])
+        chosen = torch.multinomial(weights, size, True, generator=generator)
+        parts = []
+        for (name, camera), count in zip(
+            kinds, torch.bincount(chosen, minlength=len(kinds)).tolist(), strict=True
+        ):
+            if count:
+                starts = self._starts[name]
+                rows = torch.randint(len(starts), (count,), generator=generator)
+                frames = starts[rows][:, None] + torch.arange(self.length)
+                parts.append(look(self.sets[name], frames, camera, generator))
+        fps = next(iter(self.sets.values())).fps
+        swap = torch.rand(size, generator=generator) < 0.5
+        return mirrored(joined(parts), swap, fps)
+
+
+def joined(parts: Sequence[SolidBatch]) -> SolidBatch:
+    """Put windows of equal length one behind the other."""
+    return SolidBatch(
+        solid=torch.cat([p.solid for p in parts]),
+        focal=torch.cat([p.focal for p in parts]),
+        **vars(PoseBatch.concatenate(parts)),
+    )
