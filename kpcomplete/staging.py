@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from kpcomplete import staged
 from kpcomplete.cabin import strangers
-from kpcomplete.cabin.cameras import Camera
+from kpcomplete.cabin.cameras import Camera, draw_camera
 from kpcomplete.cabin.film import develop
 from kpcomplete.cabin.render import Renderer
 from kpcomplete.cabin.ride import Ride
@@ -68,7 +68,7 @@ def stage(
     for number in tqdm(range(rides), unit="ride", disable=None):
         rng = np.random.default_rng([seed, number])
         fps, kind = rates[number % len(rates)], _KINDS[number % len(_KINDS)]
-        camera = strangers.draw_camera(kind, size, rng)
+        camera = draw_camera(kind, size, rng)
         ride, _ = strangers.draw_ride(number, frames / fps, rng)
         noise = float(rng.uniform(1.0, 6.0))
         for seat, scene in _watch(ride, camera, frames, fps, noise, rng).items():

@@ -81,7 +81,7 @@ def test_two_bones_keep_their_lengths_and_reach_what_is_in_reach():
     rng = np.random.default_rng(0)
     for _ in range(50):
         shoulder, target = rng.normal(size=3), rng.normal(size=3)
-        target = shoulder + unit(target) * rng.uniform(0.1, 0.5)
+        target = shoulder + unit(target) * rng.uniform(0.15, 0.5)  # 0.14: bent by 150 degrees
         elbow, wrist = two_bone(shoulder, target, (0.28, 0.26), DOWN)
         assert np.linalg.norm(elbow - shoulder) == pytest.approx(0.28)
         assert np.linalg.norm(wrist - elbow) == pytest.approx(0.26)
@@ -178,6 +178,9 @@ def test_what_hides_a_joint():
     }
     found = causes(Scene(meshes), camera, "driver", joints, 0.05)
     assert found == ["visible", "vehicle", "visible", "other", "self", "outside"]
+    held = meshes | {"object.cup": box(joints[2] * 0.75 + [0, -0.5, 0], (0.2, 0.1, 0.2), (0, 0, 0))}
+    found += causes(Scene(held), camera, "driver", joints[2:3], 0.05)
+    assert found[-1] == "object"
     assert set(found) == set(CAUSES)
 
 

@@ -10,11 +10,13 @@ from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 from safetensors.numpy import load_file, save_file
 
-from kpcomplete.cabin import behaviour, crowd, rig, vehicle
+from kpcomplete.cabin import anthropometry, behaviour, rig, seating, vehicle
+from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.cabin.sitter import RESTS, SPOTS, TOGETHER, Sitter, Stature
 from kpcomplete.data import Data
 from kpcomplete.data.projection import CameraRange
 from kpcomplete.data.simulated import Contents, Simulated
+from kpcomplete.data.take import takes
 from kpcomplete.errors import SettingError, SourceError
 from kpcomplete.skeleton import Skeleton
 
@@ -127,7 +129,7 @@ def test_somebody_must_look(changes):
 
 @pytest.mark.parametrize(("ahead", "down"), [(0.7, 0.3), (0.4, 0.4), (0.0, 0.8), (9.0, 1.0)])
 def test_a_bent_leg_ends_where_it_should(ahead, down):
-    thigh, shin = crowd._bend(0.45, 0.42, ahead, down)
+    thigh, shin = rig.fold(0.45, 0.42, ahead, down)
     reached = np.array(
         [0.45 * np.sin(thigh) + 0.42 * np.sin(shin), 0.45 * np.cos(thigh) + 0.42 * np.cos(shin)]
     )
@@ -142,18 +144,26 @@ def test_seats_hold_both_legs_alike_and_sittings_each_in_its_way():
     seat = rig.Seat(np.zeros(3), thigh=1.0, shin=0.2, spread=0.3)
     assert seat.leg("L") == seat.leg("R") == rig.Leg(1.0, 0.2, 0.3, -0.25)
     left, right = rig.Leg(1.0, 0.1, 0.0), rig.Leg(1.5, 0.3, 0.1)
-    sitting = crowd.Sitting(np.zeros(3), left=left, right=right)
+    sitting = seating.Sitting(np.zeros(3), left=left, right=right)
     assert (sitting.leg("L"), sitting.leg("R")) == (left, right)
 
 
-def test_shapes_are_of_all_ages_and_every_third_is_a_child():
+def test_people_are_of_all_classes_and_as_tall_as_these_are():
     rng = np.random.default_rng(0)
-    shapes = [crowd.draw_shape(i, rng) for i in range(60)]
-    ages = np.array([shape["age"] for shape in shapes])
-    assert (ages < crowd.DRIVES).sum() == 20
-    assert (ages[2::3] < crowd.DRIVES).all()
-    assert (ages.min(), ages.max()) == pytest.approx((0.15, 1.0), abs=0.05)
-    assert all(0 <= value <= 1 for shape in shapes for value in shape.values())
+    kinds = [anthropometry.draw_kind(i, rng) for i in range(90)]
+    young = [kind.name in ("infant_seat", "child") for kind in kinds]
+    assert young == [i % 3 == 2 for i in range(90)]
+    assert {kind.name for kind in kinds} == set(anthropometry.OCCUPANTS)
+
+    def tall(shape):
+        return 0.4 + shape["age"] + 0.7 * shape["height"]
+
+    for kind in kinds:
+        shape = anthropometry.draw_body(kind, tall, rng)
+        assert all(0 <= value <= 1 for value in shape.values())
+        low, high = kind.stature
+        if 0 < shape["height"] < 1:
+            assert low - 1e-9 <= tall(shape) <= high + 1e-9
 
 
 def sitter(wheel, seed):
@@ -219,31 +229,67 @@ def test_a_crowd_is_the_same_by_seed_and_sits_in_a_car(tmp_path):
     from kpcomplete.app.simulate import simulate
 
     paths = [
-        simulate(tmp_path / f"{i}.safetensors", bodies=3, clips=2, frames=40, seed=seed)
-        for i, seed in enumerate((0, 0, 1))
-    ]
+        simulate(tmp_path / f"{i}.safetensors", bodies=6, rides=4, frames=40, seed=seed,
+                 processes=processes)
+        for i, (seed, processes) in enumerate([(0, 1), (0, 2), (1, 1)])
+    ]  # fmt: skip
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert paths[0].read_bytes() != paths[2].read_bytes()
-    joints = load_file(paths[0])["joints"].astype(np.float64)
-    assert joints.shape == (3 * 2 * 40, 33, 3)
-    at = {name: joints[:, i] for i, name in enumerate(SKELETON.joints)}
-    assert (at["left_shoulder"][:, 2] > at["left_hip"][:, 2] + 0.15).all()
-    assert (at["left_hip"][:, 2] > at["left_ankle"][:, 2]).all()
-    assert (at["left_knee"][:, 1] < at["left_hip"][:, 1] - 0.1).all()  # ahead
-    assert np.abs(np.diff(joints.reshape(6, 40, 33, 3), axis=1)).max() < 0.15  # m a frame
+    assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in paths]
+    tensors = load_file(paths[0])
+    joints = tensors["joints"].astype(np.float64)
+    assert joints.shape == (4 * 2 * 40, 33, 3)
+    clips = joints.reshape(8, 40, 33, 3)
+    assert np.abs(np.diff(clips, axis=1)).max() < 0.15  # m a frame
+    drivers = {name: clips[::2, :, i] for i, name in enumerate(SKELETON.joints)}
+    assert (drivers["left_shoulder"][..., 2] > drivers["left_hip"][..., 2] + 0.15).all()
+    assert (drivers["left_knee"][..., 1] < drivers["left_hip"][..., 1] - 0.1).all()  # ahead
     with initialize_config_module("kpcomplete.conf", version_base="1.3"):
         cfg = compose("data/simulated", overrides=[f"data.file={paths[0]}"])
     poses = instantiate(cfg.data, _convert_="all").load()
-    assert set(poses.people) == {"sim_000", "sim_001", "sim_002"}
     assert len(set(poses.views)) == 5
     assert poses.keypoints.isfinite().all()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{"bodies": 0}, {"frames": 1}, {"fps": 0.0}])
-def test_a_crowd_of_nobody_is_refused(tmp_path, changes):
+def test_takes_are_what_cameras_see(tmp_path):
+    pytest.importorskip("anny", reason="needs kpcomplete[cabin]")
     from kpcomplete.app.simulate import simulate
 
-    with pytest.raises(SettingError, match="at least 1 body, 1 clip, 2 frames and fps > 0"):
+    path = simulate(tmp_path / "a.safetensors", bodies=3, rides=2, frames=10, cameras=3)
+    found = list(takes(path))
+    assert len(found) == 2 * 2 * 3
+    for take in found:
+        inside = (take.keypoints > -0.5).all(-1) & (take.keypoints < [639.5, 479.5]).all(-1)
+        np.testing.assert_array_equal(take.cause != "outside", inside)
+        np.testing.assert_allclose(take.camera.to_world(take.points), take.cabin, atol=1e-5)
+        assert "visible" in set(take.cause.ravel().tolist())
+        assert (take.dash >= 0).all()
+        assert set(take.posture) <= set(POSTURES)
+    assert {take.seat for take in found} == {"driver", "passenger"}
+    assert len({take.camera.name for take in found if take.ride == 0}) == 3
+
+
+def test_an_old_file_has_no_takes(tmp_path):
+    with pytest.raises(SourceError, match="has joints only: make it anew"):
+        list(takes(write(tmp_path / "a.safetensors")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"bodies": 0}, "at least 3 bodies, 1 ride"),
+        ({"frames": 1}, "2 frames and fps > 0, but got .*frames=1"),
+        ({"fps": 0.0}, "fps=0.0"),
+        ({"views": ["mirror", "boot"]}, r"views must be among .*but got \['boot'\]"),
+        ({"cameras": 6}, "between 1 and the 5 views, but got 6"),
+        ({"size": [640]}, "a width and a height >= 16"),
+        ({"processes": 0}, "at least 1 process"),
+    ],
+)
+def test_bad_settings_are_refused(tmp_path, changes, text):
+    from kpcomplete.app.simulate import simulate
+
+    with pytest.raises(SettingError, match=text):
         simulate(tmp_path / "a.safetensors", **changes)
     assert not list(tmp_path.iterdir())

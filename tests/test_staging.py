@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kpcomplete import staged
-from kpcomplete.cabin import strangers
+from kpcomplete.cabin import cameras, strangers
 from kpcomplete.errors import RenderError, SettingError
 from kpcomplete.staging import stage
 
@@ -16,11 +16,11 @@ def test_there_must_be_something_to_draw(tmp_path, changes):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind", strangers.CAMERAS)
+@pytest.mark.parametrize("kind", cameras.CAMERAS)
 def test_cameras_see_a_face_in_the_front(kind):
     rng = np.random.default_rng(0)
     for _ in range(20):
-        camera = strangers.draw_camera(kind, (640, 480), rng)
+        camera = cameras.draw_camera(kind, (640, 480), rng)
         # where drivers and passengers have their noses, metres
         noses = camera.view([[0.36, -0.05, 1.0], [-0.36, -0.05, 0.95]])
         pixels = camera.project(noses)

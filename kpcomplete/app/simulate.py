@@ -1,43 +1,92 @@
-"""Command that simulates many seated people in 3D: material to train completers with."""
+"""Command that simulates many seated people in 3D, and what cameras see of them."""
 
+import hashlib
 import json
 import logging
-from dataclasses import asdict
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from omegaconf import DictConfig
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 from tqdm import tqdm
 
 from kpcomplete.app.command import command
-from kpcomplete.cabin.crowd import draw_shape, film
-from kpcomplete.cabin.puppet import Wardrobe
+from kpcomplete.cabin.cameras import CAMERAS
+from kpcomplete.cabin.crowd import Crowd
+from kpcomplete.cabin.outing import Outing, go
+from kpcomplete.cabin.postures import POSTURES
+from kpcomplete.cabin.visibility import CAUSES
 from kpcomplete.data.simulated import Contents
 from kpcomplete.errors import SettingError
-from kpcomplete.output import whole
+from kpcomplete.output import guard, whole
 
 log = logging.getLogger(__name__)
 
 
-def simulate(
-    output: str | Path,
-    *,
-    bodies: int = 96,
-    clips: int = 5,
-    frames: int = 240,
-    fps: float = 30.0,
-    seed: int = 0,
-) -> Path:
-    """Simulate people who sit in a car, and write where their 33 landmarks are.
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What to simulate.
+
+    Attributes:
+        bodies: How many different people, every third an infant or a child.
+        rides: How many, with a driver and a passenger each.
+        frames: Of each ride.
+        fps: Frames a second.
+        cars: How many different ones.
+        views: Kinds of camera, see `kpcomplete.cabin.cameras.CAMERAS`.
+        cameras: How many of these look at each ride.
+        size: Width and height of the images, pixels.
+        seed: The same seed gives the same file.
+
+    Raises:
+        SettingError: If a number is too small, or there is no such camera.
+    """
+
+    bodies: int = 96
+    rides: int = 240
+    frames: int = 240
+    fps: float = 30.0
+    cars: int = 12
+    views: Sequence[str] = tuple(CAMERAS)
+    cameras: int = 2
+    size: Sequence[int] = (640, 480)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.bodies < 3 or min(self.rides, self.cars) < 1 or self.frames < 2 or self.fps <= 0:
+            raise SettingError(
+                "simulate needs at least 3 bodies, 1 ride, 1 car, 2 frames and fps > 0, but got "
+                f"bodies={self.bodies}, rides={self.rides}, cars={self.cars}, "
+                f"frames={self.frames}, fps={self.fps}"
+            )
+        if unknown := sorted(set(self.views) - set(CAMERAS)):
+            raise SettingError(f"views must be among {sorted(CAMERAS)}, but got {unknown}")
+        if not 1 <= self.cameras <= len(self.views):
+            raise SettingError(
+                f"cameras must be between 1 and the {len(self.views)} views, but got {self.cameras}"
+            )
+        if len(self.size) != 2 or min(self.size) < 16:
+            raise SettingError(f"size must be a width and a height >= 16, but got {self.size}")
+
+
+def simulate(output: str | Path, *, processes: int = 1, **settings: object) -> Path:
+    """Simulate people who sit in a car, and write where their landmarks are and who sees them.
+
+    Rides that are done are kept beside the output until all are, so that an interrupted
+    simulation goes on where it was. The file does not depend on the number of processes.
 
     Args:
         output: File to write, ``.safetensors``; see `kpcomplete.data.simulated`.
-        bodies: How many different people.
-        clips: Of each person; each time the person sits down anew.
-        frames: Of each clip.
-        fps: Frames a second.
-        seed: The same seed gives the same file.
+        processes: How many rides are simulated at the same time.
+        settings: See `Settings`.
 
     Returns:
         The file.
@@ -47,42 +96,124 @@ def simulate(
         MissingDependencyError: If anny is not installed.
         OutputError: If the file cannot be written.
     """
-    if min(bodies, clips) < 1 or frames < 2 or fps <= 0:
-        raise SettingError(
-            f"simulate needs at least 1 body, 1 clip, 2 frames and fps > 0, but got bodies="
-            f"{bodies}, clips={clips}, frames={frames}, fps={fps}"
-        )
-    with whole(output) as temporary:
-        wardrobe, done, shapes, owner = Wardrobe(), [], [], []
-        with tqdm(total=bodies * clips * frames, unit="frame", disable=None) as bar:
-            for body in range(bodies):
-                rng = np.random.default_rng([seed, body])  # any body alone gives the same
-                shapes.append(draw_shape(body, rng))
-                puppet = wardrobe.puppet(shapes[-1])
-                for _ in range(clips):
-                    done.append(film(puppet, shapes[-1], frames, fps, rng))
-                    owner.append(body)
-                    bar.update(frames)
-        contents = Contents(
-            fps=fps,
-            people=[f"sim_{body:03d}" for body in owner],
-            lengths=[frames] * len(done),
-            seats=[clip.seat for clip in done],
-            acts=[list(clip.acts) for clip in done],
-            shapes={f"sim_{body:03d}": shape for body, shape in enumerate(shapes)},
-            seed=seed,
-        )
-        joints = np.concatenate([clip.joints for clip in done]).astype(np.float16)
-        header = {Contents.KEY: json.dumps(asdict(contents))}
-        Path(temporary).write_bytes(save({"joints": joints}, metadata=header))
-    return Path(output)
+    wanted = Settings(**settings)  # type: ignore[arg-type]
+    if processes < 1:
+        raise SettingError(f"simulate needs at least 1 process, but got processes={processes}")
+    path = Path(output)
+    mark = hashlib.sha256(json.dumps(asdict(wanted)).encode()).hexdigest()[:12]
+    parts = path.with_name(f".{path.name}.rides-{mark}")
+    with guard(path):
+        parts.mkdir(parents=True, exist_ok=True)
+    with whole(path) as temporary:
+        missing = [r for r in range(wanted.rides) if not (parts / f"{r}.safetensors").is_file()]
+        with tqdm(total=wanted.rides, initial=wanted.rides - len(missing), unit="ride",
+                  disable=None) as bar:  # fmt: skip
+            for _ in _work(parts, wanted, missing, processes):
+                bar.update()
+        _join(parts, wanted, temporary)
+    shutil.rmtree(parts)
+    return path
+
+
+def _work(parts: Path, settings: Settings, missing: Sequence[int], processes: int) -> Iterator[int]:
+    """Simulate rides that are missing, and yield their numbers."""
+    shares = [list(missing[i::processes]) for i in range(processes)]
+    if processes == 1:
+        yield from _rides(parts, settings, missing)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_all_rides, parts, settings, share) for share in shares if share]
+        for job in jobs:
+            yield from job.result()
+
+
+def _all_rides(parts: Path, settings: Settings, numbers: Sequence[int]) -> list[int]:
+    import torch
+
+    torch.set_num_threads(1)  # one process a core
+    return list(_rides(parts, settings, numbers))
+
+
+def _rides(parts: Path, settings: Settings, numbers: Sequence[int]) -> Iterator[int]:
+    if not numbers:
+        return
+    crowd = Crowd(settings.bodies, settings.cars, settings.seed)
+    width, height = settings.size
+    for number in numbers:
+        outing = go(
+            crowd, number, settings.frames, settings.fps, list(settings.views), settings.cameras,
+            (width, height),
+        )  # fmt: skip
+        file = parts / f"{number}.safetensors"
+        draft = file.with_name(f".{number}-{os.getpid()}")
+        with guard(file):
+            draft.write_bytes(_pack(outing))
+            draft.replace(file)
+        yield number
+
+
+def _pack(outing: Outing) -> bytes:
+    """One ride as a file: its clips' arrays, and in the header what `Contents` wants of them."""
+    joints, dash = (
+        np.concatenate([getattr(clip, name) for clip in outing.clips]).astype(np.float32)
+        for name in ("joints", "dash")
+    )
+    causes, posture = (
+        np.concatenate([getattr(clip, name) for clip in outing.clips])
+        for name in ("causes", "posture")
+    )
+    about = [
+        {
+            "people": clip.person.name,
+            "lengths": len(clip.joints),
+            "seats": clip.seat,
+            "acts": list(clip.acts),
+            "shapes": clip.person.shape,
+            "occupants": clip.person.kind,
+            "themes": clip.theme,
+            "cars": outing.car,
+            "cameras": [camera.as_dict() for camera in outing.cameras],
+        }
+        for clip in outing.clips
+    ]
+    tensors: dict[str, NDArray[np.generic]] = {
+        "joints": joints, "dash": dash, "causes": causes, "posture": posture,
+    }  # fmt: skip
+    packed: bytes = save(tensors, metadata={Contents.KEY: json.dumps(about)})
+    return packed
+
+
+def _join(parts: Path, settings: Settings, path: Path) -> None:
+    """Write all rides as one file."""
+    arrays: list[dict[str, NDArray[np.generic]]] = []
+    about: list[dict[str, object]] = []
+    for ride in range(settings.rides):
+        content = (parts / f"{ride}.safetensors").read_bytes()
+        arrays.append(load(content))
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length])["__metadata__"][Contents.KEY]
+        about += [clip | {"rides": ride} for clip in json.loads(header)]
+    columns = ("people", "lengths", "seats", "acts", "occupants", "themes", "rides", "cars",
+               "cameras")  # fmt: skip
+    shapes = {str(clip["people"]): clip["shapes"] for clip in about}
+    contents = Contents(
+        fps=settings.fps,
+        seed=settings.seed,
+        shapes=dict(sorted(shapes.items())),  # type: ignore[arg-type]
+        causes=CAUSES,
+        postures=POSTURES,
+        **{name: [clip[name] for clip in about] for name in columns},  # type: ignore[arg-type]
+    )
+    tensors = {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}
+    path.write_bytes(save(tensors, metadata={Contents.KEY: json.dumps(asdict(contents))}))
 
 
 @command("simulate")
 def main(cfg: DictConfig) -> None:
     """Simulate as configured, and say what was written."""
     logging.getLogger("kpcomplete").setLevel(logging.INFO)
-    values = {str(key): value for key, value in cfg.items()}
+    values: dict[str, Any] = {str(key): list(value) if key in ("views", "size") else value
+              for key, value in cfg.items()}  # fmt: skip
     path = simulate(values.pop("output"), **values)
     log.info("wrote %s, %d bytes", path, path.stat().st_size)
 

@@ -1,7 +1,8 @@
 """Smooth movement over time: minimum-jerk tracks of postures."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -136,6 +137,22 @@ class Motion:
         drift = self.wander * np.sin(rates * time + self.phases).sum(axis=1) / 3.0
         torso, head = self.torso(time) + 0.6 * drift[:3], self.head(time) + drift[3:]
         return Posture(torso, head, self.left(time), self.right(time))
+
+
+Parts = TypeVar("Parts")
+
+
+def stack(moments: Sequence[Parts]) -> Parts:
+    """Several of the same dataclass as one, whose numbers have a leading axis."""
+    first = moments[0]
+    if not is_dataclass(first) or isinstance(first, type):
+        stacked: Parts = np.stack([np.asarray(moment, dtype=np.float64) for moment in moments])  # type: ignore[assignment]
+        return stacked
+    values = {
+        part.name: stack([getattr(moment, part.name) for moment in moments])
+        for part in fields(first)
+    }
+    return type(first)(**values)
 
 
 def _segment(times: Sequence[float], time: float) -> tuple[int, float]:

@@ -100,7 +100,7 @@ class Occupant:
         self._regressor = load_anny().KeypointsRegressor.coco(self._model)
         points = self._landmarks(rest, self.rig.heads)
         self.depth: Array = np.linalg.norm(
-            points[:, None] - vertices[None, _outer(self._model)], axis=2
+            points[:, None] - vertices[None, outer(self._model)], axis=2
         ).min(axis=1)
         surface = self._surface(vertices, points)
         self.colors, self._thickness = dress(surface, figure.outfit)
@@ -200,7 +200,7 @@ def _labelled(model: Any, labels: list[str]) -> NDArray[np.bool_]:
     return mask
 
 
-def _outer(model: Any) -> NDArray[np.bool_]:
+def outer(model: Any) -> NDArray[np.bool_]:
     """Which vertices are on the outside: eye sockets, mouth and tongue are not."""
     inside = _labelled(model, ["mouth_cavity", "tongue", "eye_cavity.L", "eye_cavity.R"])
     return np.asarray(~inside)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcomplete.cabin import landmarks
-from kpcomplete.cabin.motion import Posture
-from kpcomplete.cabin.occupant import load_anny
+from kpcomplete.cabin.motion import Posture, stack
+from kpcomplete.cabin.occupant import load_anny, outer
+from kpcomplete.cabin.padding import Padding, Tailor
 from kpcomplete.cabin.rig import Rig, Seat
 
 Array = NDArray[np.float64]
@@ -29,11 +30,18 @@ class Wardrobe:
         self._vertices = _mean_of_vertices(regressor, len(self._model.template_vertices))
         self._skin = self._model.dense_vertex_bone_weights.numpy().astype(np.float64)
         self._share = self._vertices @ self._skin
+        self._tailor = Tailor(
+            self.names, self._skin, self._model.faces.numpy().astype(np.int32), outer(self._model)
+        )
         for name, bone in landmarks.BONES.items():
             self._share[landmarks.NAMES.index(name), self.names.index(bone)] = 1.0
 
-    def puppet(self, phenotype: Mapping[str, float]) -> "Puppet":
-        """A body of some shape, see `occupant.Figure`."""
+    def stature(self, phenotype: Mapping[str, float]) -> float:
+        """From head to toe, metres."""
+        return float(np.ptp(self._rest(phenotype)[0][:, 2]))
+
+    def _rest(self, phenotype: Mapping[str, float]) -> tuple[Array, Array]:
+        """Skin, (V, 3), and beginnings of bones, (B, 3), at rest, metres."""
         import torch
 
         with torch.no_grad():
@@ -41,13 +49,22 @@ class Wardrobe:
         vertices, heads = (
             rest[key][0].numpy().astype(np.float64) for key in ("rest_vertices", "rest_bone_heads")
         )
+        return vertices, heads
+
+    def puppet(self, phenotype: Mapping[str, float]) -> "Puppet":
+        """A body of some shape, see `occupant.Figure`."""
+        vertices, heads = self._rest(phenotype)
         arms = np.stack(
             [(self._vertices * vertices[:, axis]) @ self._skin for axis in range(3)], axis=2
         )
         on_skin = self._vertices.any(axis=1)[:, None, None]
         arms -= np.where(on_skin, self._share[..., None] * heads, 0.0)
         height = float(np.ptp(vertices[:, 2]))
-        return Puppet(Rig(self.names, self._model.bone_parents, heads), self._share, arms, height)
+        places = self._vertices @ vertices
+        places += np.where(on_skin[..., 0], 0.0, self._share @ heads)
+        padding = self._tailor.fit(vertices, heads, dict(zip(landmarks.NAMES, places, strict=True)))
+        rig = Rig(self.names, self._model.bone_parents, heads)
+        return Puppet(rig, self._share, arms, height, padding)
 
 
 class Puppet:
@@ -59,10 +76,14 @@ class Puppet:
         arms: from each bone's beginning to the landmark at rest, times that share, metres,
             shape (33, B, 3).
         height: from head to toe, metres.
+        padding: what of it hides things.
     """
 
-    def __init__(self, rig: Rig, share: Array, arms: Array, height: float) -> None:
-        self.rig, self.height, self._share, self._arms = rig, height, share, arms
+    def __init__(
+        self, rig: Rig, share: Array, arms: Array, height: float, padding: Padding
+    ) -> None:
+        self.rig, self.height, self.padding = rig, height, padding
+        self._share, self._arms = share, arms
 
     def length(self, *names: str) -> float:
         """Length of a chain of bones' beginnings at rest, metres."""
@@ -76,21 +97,19 @@ class Puppet:
             postures: the person's, shape (T,).
             seats: how the person sits in each, shape (T,).
         """
-        pairs = zip(postures, seats, strict=True)
-        turns = np.stack([self.rig.solve(posture, seat) for posture, seat in pairs])
-        heads = self._place(turns, np.stack([seat.hip for seat in seats]))
+        return self.follow(*self.pose(postures, seats))
+
+    def follow(self, turns: Array, heads: Array) -> Array:
+        """The landmarks, metres, shape (T, 33, 3), from what `pose` returns."""
         moved: Array = np.einsum("kb,tbd->tkd", self._share, heads)
         moved += np.einsum("tbde,kbe->tkd", turns, self._arms, optimize=True)
         return moved
 
-    def _place(self, turns: Array, hips: Array) -> Array:
-        """As `Rig.place`, for all frames at once, shape (T, B, 3)."""
-        rest = self.rig.heads
-        heads = np.zeros((len(turns), *rest.shape))
-        for i, parent in enumerate(self.rig.parents):
-            offset = rest[i] - rest[parent]
-            heads[:, i] = hips if parent < 0 else heads[:, parent] + turns[:, parent] @ offset
-        return heads
+    def pose(self, postures: Sequence[Posture], seats: Sequence[Seat]) -> tuple[Array, Array]:
+        """Rotations of the bones away from rest, (T, B, 3, 3), and where they begin, (T, B, 3)."""
+        seat = stack(seats)
+        turns = self.rig.solve(stack(postures), seat)
+        return turns, self.rig.place(turns, seat.hip)
 
 
 def _mean_of_vertices(regressor: Any, count: int) -> Array:

@@ -14,7 +14,9 @@ from kpcomplete.cabin.light import Light
 from kpcomplete.cabin.mesh import Mesh, merge
 from kpcomplete.cabin.motion import Motion
 from kpcomplete.cabin.occupant import ADULT, CHILD, Body, Figure, Occupant
+from kpcomplete.cabin.outside import backdrop
 from kpcomplete.cabin.rig import Seat
+from kpcomplete.cabin.shapes import Shape
 from kpcomplete.cabin.visibility import Scene, causes
 
 Array = NDArray[np.float64]
@@ -56,7 +58,8 @@ class Ride:
         sits: seat -> how the person sits at a time in seconds; as at first if it is not there.
         wheel: that the driver steers.
         turned: time -> how far the wheel is turned, radians, shape (1,).
-        boosters: how far to the left of the car's middle a child's cushion lies, metres.
+        car: sizes of its inside.
+        extra: what else stands still in the car, such as a child's cushion.
         light: from outside.
         relight: frames for which light on what moves is kept; more is faster, and shadows lag.
     """
@@ -69,13 +72,15 @@ class Ride:
         turned: Turn,
         *,
         sits: Mapping[str, Sits] | None = None,
-        boosters: Sequence[float] = (),
+        car: vehicle.Car | None = None,
+        extra: Sequence[Shape] = (),
         light: Light | None = None,
         relight: int = 1,
     ) -> None:
         self.occupants, self.motions, self.sits = occupants, motions, sits or {}
+        self.car = car or vehicle.Car()
         self.light, self.wheel, self.turned, self.relight = light or Light(), wheel, turned, relight
-        self.inside = merge([vehicle.interior(), *map(vehicle.booster, boosters)])
+        self.inside = self.car.mesh(wheel, extra)
         self._lit: Mesh | None = None
         self._drawn = 0
         self._brightness: list[Array] = []
@@ -114,7 +119,7 @@ class Ride:
         for: what they do later changes it too little to be worth the time.
         """
         if self._lit is None:
-            self._lit = merge([vehicle.backdrop(center), self._shade(self.inside, moment.scene)])
+            self._lit = merge([backdrop(center), self._shade(self.inside, moment.scene)])
         people = [self.occupants[seat].mesh(body) for seat, body in moment.bodies.items()]
         belts = [self._belt(seat, body) for seat, body in moment.bodies.items()]
         moving = [moment.wheel, *people, *belts]
@@ -161,5 +166,5 @@ def sample_ride(duration: float, seed: int) -> Ride:
         {"driver": driver.perform(duration), "passenger": child.perform(duration)},
         wheel,
         driver.turned,
-        boosters=(float(hips["passenger"][0]),),
+        extra=[vehicle.booster(float(hips["passenger"][0]))],
     )

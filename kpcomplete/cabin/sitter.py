@@ -46,6 +46,9 @@ SPOTS: dict[str, tuple[str, Angles, Angles, Angles, float]] = {
     "window": ("chest", (-0.36, -0.24, -0.04), (-0.8, -0.6, 0.2), (0.0, 0.0, -1.0), 0.3),
     "handle": ("chest", (-0.30, -0.18, 0.34), (-0.3, -0.5, 0.9), (0.4, -0.6, 0.3), 1.0),
     "back": ("hip", (-0.32, 0.16, 0.30), (-0.4, 0.9, 0.0), (0.0, 0.0, -1.0), 0.4),
+    "glove_box": ("chest", (-0.02, -0.66, -0.42), (0.1, -1.0, -0.2), (0.0, 0.0, -1.0), 0.4),
+    "floor": ("hip", (-0.10, -0.52, -0.12), (0.1, -0.8, -0.6), (0.0, 0.3, -1.0), 0.6),
+    "buckle": ("hip", (-0.20, 0.02, 0.10), (-0.3, -0.2, -1.0), (1.0, 0.0, 0.0), 0.9),
 }
 #: What both hands do when nothing is done, left and right.
 RESTS = (
@@ -58,6 +61,29 @@ RESTS = (
 TOGETHER = ("phone", "book", "hair", "eyes", "knee", "lap", "neck", "dash", "crossed", "wave")
 
 
+#: Spots for which one leans forward, and how far, radians.
+FAR = {
+    "dash": (0.0, 0.35), "middle": (0.0, 0.35), "front": (0.0, 0.35), "back": (0.0, 0.35),
+    "knee": (0.0, 0.35), "glove_box": (0.3, 0.7), "floor": (0.6, 1.0),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Span:
+    """When something is done.
+
+    Attributes:
+        name: of the act; one of `SPOTS` for a hand.
+        side: "left" or "right" hand, or "" for the whole body.
+        start, end: seconds.
+    """
+
+    name: str
+    side: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True)
 class Stature:
     """What of a body its movements must fit.
@@ -68,6 +94,7 @@ class Stature:
         face: tip of the nose, likewise.
         size: length of an arm, a share of 0.55 m.
         legs: how the left and the right leg are held: the four angles of `rig.Leg`.
+        limbs: lengths of thigh and shin, metres.
     """
 
     hip: Array
@@ -75,6 +102,7 @@ class Stature:
     face: Array
     size: float
     legs: Legs
+    limbs: tuple[float, float] = (0.44, 0.42)
 
 
 class Sitter(Performer):
@@ -94,6 +122,7 @@ class Sitter(Performer):
         self.turn: Plan[Angles] = Plan((0.0,))
         self.legs = (Plan(stature.legs[0]), Plan(stature.legs[1]))
         self.done: list[str] = []
+        self.spans: list[Span] = []
         names = RESTS[rng.integers(len(RESTS))]
         names = names if rng.random() < 0.5 else names[::-1]
         left, right = self.spot(names[0], "left"), self.spot(names[1], "right")
@@ -108,6 +137,7 @@ class Sitter(Performer):
                 for name, hand, other in zip(names, hands, (left, right), strict=True)
             )
         self.done.append("-".join(names))
+        self.resting = names
         super().__init__((left, right), still, float(rng.uniform(0.02, 0.12)), rng)
 
     def spot(self, name: str, side: str) -> Place:
@@ -161,21 +191,26 @@ class Sitter(Performer):
         """Put one hand or both somewhere, often with a look and a lean."""
         stay = float(self.rng.uniform(0.8, 2.5))
         if not self.wheel and self.rng.random() < 0.25:
-            name = str(self.rng.choice(TOGETHER))
-            sides = ["left", "right"]
-        else:
-            name, sides = str(self.rng.choice(list(SPOTS))), [("left", "right")[self._side()]]
-        self.done.append(name)
+            return self.handle(time, stay, str(self.rng.choice(TOGETHER)), ["left", "right"])
+        return self.handle(time, stay, str(self.rng.choice(list(SPOTS))), [self._one()])
+
+    def handle(self, time: float, stay: float, name: str, sides: Sequence[str]) -> float:
+        """Put hands to one of `SPOTS` for some seconds."""
         for side in sides:
             self.put(side, time, time + stay, self.spot(name, side))
+            self.spans.append(Span(name, side, time, time + stay + 0.7))
+        self.done.append(name)
         turn = float(self.rng.normal(0.0, 0.4))
         if self.rng.random() < 0.6:
             nod = float(self.rng.uniform(-0.1, 0.5))
             self.look(time - 0.1, time + stay, (nod, 0.1 * turn, turn))
-        if name in ("dash", "middle", "front", "back", "knee") or self.rng.random() < 0.3:
-            lean = float(self.rng.uniform(0.0, 0.35))
+        if name in FAR or self.rng.random() < 0.3:
+            lean = float(self.rng.uniform(*FAR.get(name, (0.0, 0.35))))
             self.bend(time, time + stay, (lean, -0.15 * turn, 0.4 * turn))
         return time + stay + 0.7
+
+    def _one(self) -> str:
+        return ("left", "right")[self._side()]
 
     def _side(self) -> int:
         return int(self.rng.integers(2))

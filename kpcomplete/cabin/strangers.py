@@ -7,49 +7,26 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kpcomplete.cabin.cameras import Camera, look_at
+from kpcomplete.cabin.anthropometry import DRIVERS, draw_body, draw_kind
 from kpcomplete.cabin.clothes import Color, Outfit
-from kpcomplete.cabin.crowd import DRIVES, Seated, draw_shape, sit_down
+from kpcomplete.cabin.crowd import draw_car
 from kpcomplete.cabin.light import Light
 from kpcomplete.cabin.occupant import Figure, Occupant
 from kpcomplete.cabin.puppet import Wardrobe
 from kpcomplete.cabin.ride import Ride
+from kpcomplete.cabin.seating import Seated, fitted, sit_down
+from kpcomplete.cabin.themes import draw_theme
 from kpcomplete.cabin.vehicle import Wheel
 
 Array = NDArray[np.float64]
 
-#: Kind of camera -> where it is and what it looks at, metres in the vehicle frame, and its
-#: horizontal field of view, degrees.
-CAMERAS = {
-    "mirror": ((0.0, -1.20, 1.08), (0.0, 0.0, 0.74), 82.0),
-    "dash": ((0.30, -0.86, 0.86), (0.33, 0.10, 0.72), 74.0),
-    "pillar": ((0.62, -0.82, 1.06), (0.12, 0.05, 0.70), 84.0),
-    "door": ((-0.62, -0.82, 1.06), (-0.12, 0.05, 0.70), 84.0),
-}
 _SKIN = ((0.93, 0.77, 0.67), (0.30, 0.19, 0.14))  # from the lightest to the darkest
-
-
-def draw_camera(kind: str, size: tuple[int, int], rng: Generator) -> Camera:
-    """A camera of one of the `CAMERAS`, a little off: centimetres, degrees and its lens.
-
-    Args:
-        kind: of the camera.
-        size: width and height of the image, pixels.
-        rng: draws what is off.
-    """
-    center, target, angle = CAMERAS[kind]
-    return look_at(
-        np.asarray(center) + rng.normal(0.0, 0.04, 3),
-        np.asarray(target) + rng.normal(0.0, 0.05, 3),
-        size,
-        angle + float(rng.uniform(-10.0, 8.0)),
-    )
 
 
 def draw_ride(
     number: int, duration: float, rng: Generator, relight: int = 3
 ) -> tuple[Ride, Mapping[str, Mapping[str, float]]]:
-    """A driver, and a passenger who is a child in every second ride.
+    """A driver and a passenger, who is a child or a baby in every second ride.
 
     Args:
         number: of the ride.
@@ -60,21 +37,23 @@ def draw_ride(
     Returns:
         The ride, and seat -> shape of the body.
     """
-    shapes = {"driver": draw_shape(0, rng), "passenger": draw_shape(1 + number % 2, rng)}
     wardrobe = Wardrobe()
-    people = {
-        seat: sit_down(wardrobe.puppet(shape), seat == "driver", rng)
-        for seat, shape in shapes.items()
-    }
+    kinds = {"driver": draw_kind(0, rng), "passenger": draw_kind(1 + number % 2, rng)}
+    shapes = {seat: draw_body(kind, wardrobe.stature, rng) for seat, kind in kinds.items()}
+    people = {}
+    for seat, shape in shapes.items():
+        drives = seat == "driver"
+        theme = draw_theme(drives, kinds[seat].name in DRIVERS, rng)
+        people[seat] = sit_down(wardrobe.puppet(shape), drives, rng, theme)
     motions = {seat: person.sitter.perform(duration) for seat, person in people.items()}
-    child = shapes["passenger"]["age"] < DRIVES
     ride = Ride(
         {seat: _dressed(people[seat], shapes[seat], rng) for seat in people},
         motions,
         people["driver"].wheel or Wheel(),
         people["driver"].sitter.turned,
         sits={seat: person.at for seat, person in people.items()},
-        boosters=(float(people["passenger"].seat.hip[0]),) if child else (),
+        car=fitted(draw_car(rng), people),
+        extra=[shape for person in people.values() for shape in person.extra],
         light=_draw_light(rng),
         relight=relight,
     )

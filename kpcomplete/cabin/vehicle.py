@@ -1,17 +1,21 @@
-"""The vehicle: seats, dash, steering wheel, doors, pillars and the world outside."""
+"""The vehicle: seats, dash, steering wheel, doors and pillars."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from kpcomplete.cabin import mesh
 from kpcomplete.cabin.clothes import mottle
-from kpcomplete.cabin.mesh import Mesh, box, grid, merge, tube
+from kpcomplete.cabin.mesh import Mesh
 from kpcomplete.cabin.reach import rotation
+from kpcomplete.cabin.shapes import Block, Shape, box, moved, tube
 
 Array = NDArray[np.float64]
 
 X, Y, Z = np.eye(3)
+FRONT = 0.36  # metres from the middle of the car to a front seat's
 DARK, GREY, CLOTH, LIGHT, BLACK = (
     (0.20, 0.20, 0.22),
     (0.36, 0.36, 0.38),
@@ -51,75 +55,161 @@ class Wheel:
         """The wheel turned by an angle in radians, positive to the right."""
         angles = np.linspace(0.0, 2.0 * np.pi, 64, endpoint=False)
         ring = self.radius * np.stack([np.cos(angles), 0.0 * angles, np.sin(angles)], axis=1)
-        parts = [tube(ring, self.grip, (0.10, 0.10, 0.11), closed=True)]
-        parts.append(box((0.0, -0.03, -0.01), (0.15, 0.06, 0.12), DARK, 0.03))
+        rim = mesh.tube(ring, self.grip, (0.10, 0.10, 0.11), closed=True)
+        inner = [shape.mesh() for shape in self.inner()]
+        return mesh.merge([rim, *inner]).moved(self.plane(turn), self.center)
+
+    def inner(self) -> list[Shape]:
+        """Hub and spokes, straight, about the wheel's middle."""
+        parts: list[Shape] = [box((0.0, -0.03, -0.01), (0.15, 0.06, 0.12), DARK, 0.03)]
         for angle in (0.0, np.pi, -np.pi / 2.0):
             end = self.radius * np.array([np.cos(angle), 0.0, np.sin(angle)])
             spoke = np.linspace(0.3 * end + [0.0, -0.03, 0.0], end, 8)
             parts += [tube(spoke + shift * Z, 0.013, GREY) for shift in (-0.012, 0.012)]
-        plane = rotation(X, self.tilt)
-        return merge(parts).moved(plane @ rotation(-Y, turn), self.center)
+        return parts
+
+    def plane(self, turn: ArrayLike) -> Array:
+        """Rotation of the wheel turned by angles in radians (...), shape (..., 3, 3)."""
+        return np.asarray(rotation(X, self.tilt) @ rotation(-Y, turn))
 
 
-def interior() -> Mesh:
-    """Everything in the car that does not move, before lighting."""
-    parts = [*_front_seat(0.36), *_front_seat(-0.36), *_rear(), *_dash(), *_shell()]
-    mesh = merge(parts)
-    grain = 1.0 + 0.07 * mottle(mesh.vertices, 0.03, 11) + 0.03 * mottle(mesh.vertices, 0.2, 12)
-    return Mesh(mesh.vertices, mesh.triangles, np.clip(mesh.colors * grain[:, None], 0.0, 1.0))
+@dataclass(frozen=True, kw_only=True)
+class FrontSeat:
+    """How one front seat is set.
+
+    Attributes:
+        slide: metres to the back.
+        recline: of the back rest, radians.
+    """
+
+    slide: float = 0.0
+    recline: float = 0.33
 
 
-def booster(x: float) -> Mesh:
+@dataclass(frozen=True, kw_only=True)
+class Car:
+    """Sizes of a car's inside, and how its front seats are set.
+
+    Drawn cars lie within the ranges of passenger cars: 1.30 to 1.60 m of shoulder room in front
+    and 0.93 to 1.05 m from hip point to roof (makers' W3 and H61 of SAE J1100).
+
+    Attributes:
+        dash: metres by which the dash is nearer to the people than usual.
+        high: metres by which the dash is higher than usual.
+        wide: metres by which each door is farther from the middle than usual.
+        roof: metres by which the roof is higher than usual.
+        console: metres by which the console is higher than usual.
+        left, right: the front seats.
+    """
+
+    dash: float = 0.0
+    high: float = 0.0
+    wide: float = 0.0
+    roof: float = 0.0
+    console: float = 0.0
+    left: FrontSeat = FrontSeat()
+    right: FrontSeat = FrontSeat()
+
+    def shapes(self, wheel: Wheel) -> list[Shape]:
+        """Everything that does not move."""
+        shift = np.array([0.0, self.dash, self.high])
+        dash = [*moved(_dash(), shift), *_instruments(wheel, shift)]
+        console = moved(_console(), (0.0, 0.0, self.console))
+        seats = [*_front_seat(FRONT, self.left), *_front_seat(-FRONT, self.right)]
+        return [*seats, *_rear(), *dash, *console, *self._shell()]
+
+    def mesh(self, wheel: Wheel, extra: Sequence[Shape] = ()) -> Mesh:
+        """The surface of all `shapes` and some more, before lighting."""
+        whole = mesh.merge([shape.mesh() for shape in (*self.shapes(wheel), *extra)])
+        grain = 1.0 + 0.07 * mottle(whole.vertices, 0.03, 11)
+        grain += 0.03 * mottle(whole.vertices, 0.2, 12)
+        return replace(whole, colors=np.clip(whole.colors * grain[:, None], 0.0, 1.0))
+
+    def to_dash(self, points: Array) -> Array:
+        """How far points (..., 3) are from the dash's surface, metres, shape (...)."""
+        panel = _dash()[0]
+        assert isinstance(panel, Block)
+        center = panel.center + np.array([0.0, self.dash, self.high])
+        core = np.abs(points - center) - (panel.size / 2.0 - panel.edge)
+        outside = np.linalg.norm(np.maximum(core, 0.0), axis=-1)
+        return np.asarray(np.maximum(outside - panel.edge, 0.0))
+
+    def _shell(self) -> list[Shape]:
+        """Floor, doors, pillars, roof."""
+        parts: list[Shape] = [
+            box((0.0, 0.3, 0.02), (1.5, 2.4, 0.04), DARK, 0.01, 0.08),
+            box(
+                (0.0, 0.45, 1.32 + self.roof),
+                (1.24 + 2.0 * self.wide, 2.1, 0.05),
+                LIGHT,
+                0.02,
+                0.08,
+            ),
+        ]
+        for side in (-1.0, 1.0):
+            lean = rotation(Y, -0.22 * side)
+            parts += [
+                box((side * (0.76 + self.wide), 0.35, 0.42), (0.08, 2.5, 0.72), GREY, 0.03, 0.06),
+                box((side * (0.71 + self.wide), -0.10, 0.56), (0.08, 0.50, 0.07), DARK, 0.03),
+                box((side * (0.71 + self.wide), 0.85, 0.56), (0.08, 0.40, 0.07), DARK, 0.03),
+                box((side * (0.75 + self.wide), 0.35, 0.785), (0.10, 2.5, 0.04), DARK, 0.02, 0.06),
+                box((0.0, 0.0, 0.26), (0.06, 0.13, 0.60), LIGHT, 0.02).moved(
+                    lean, (side * (0.74 + self.wide), 0.30, 0.77)
+                ),
+                box((0.0, 0.0, 0.26), (0.07, 0.30, 0.62), LIGHT, 0.02).moved(
+                    lean, (side * (0.74 + self.wide), 1.45, 0.77)
+                ),
+                box(
+                    (side * (0.63 + self.wide), 0.45, 1.30 + self.roof),
+                    (0.10, 2.1, 0.09),
+                    LIGHT,
+                    0.04,
+                    0.06,
+                ),
+            ]
+        return parts
+
+
+def booster(x: float) -> Shape:
     """A child's booster cushion on the front seat at `x`, metres."""
     return box((x, -0.08, 0.285), (0.42, 0.36, 0.10), (0.20, 0.22, 0.27), 0.04)
 
 
-def backdrop(center: Array, radius: float = 30.0) -> Mesh:
-    """Sky, trees and road around a point, to be drawn without lighting."""
-    rows, columns = 100, 400
-    up = np.radians(45.0 * np.linspace(-1.0, 1.0, rows) ** 3 + 15.0 * np.linspace(-1.0, 1.0, rows))
-    around = np.linspace(0.0, 2.0 * np.pi, columns, endpoint=False)
-    up, around = (array.ravel() for array in np.meshgrid(up, around, indexing="ij"))
-    ball = np.stack([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)], axis=1)
-    height = np.degrees(up)
-    sky = np.array([0.93, 0.95, 0.98]) - np.clip(height / 45.0, 0.0, 1.0)[:, None] * [
-        0.3,
-        0.2,
-        0.06,
+def carrier(hip: Array, recline: float) -> list[Shape]:
+    """A baby's carrier that faces the rear, about a baby whose pelvis is at `hip`, metres."""
+    shell, back = (0.16, 0.17, 0.20), rotation(X, -recline)
+    around = rotation(Z, np.pi)
+    parts: list[Shape] = [
+        box((0.0, 0.10, 0.22), (0.34, 0.05, 0.62), shell, 0.02).moved(back),
+        box((0.0, -0.06, -0.10), (0.34, 0.40, 0.06), shell, 0.02),
     ]
-    trees = np.array([0.42, 0.48, 0.38]) * (1.0 + 0.18 * mottle(ball, 0.03, 22)[:, None])
-    road = np.tile([0.52, 0.52, 0.53], (len(ball), 1))
-    circle = ball * [1.0, 1.0, 0.0]  # the tops of the trees depend on where one looks, not how high
-    line = 5.5 + 2.5 * mottle(circle, 0.15, 21) + 1.5 * mottle(circle, 0.03, 23)
-    colors = np.where((height > line)[:, None], sky, trees)
-    colors = np.where((height < -2.0)[:, None], road, colors)
-    return Mesh(center + radius * ball, grid(rows, columns, wrap=True), np.clip(colors, 0.0, 1.0))
+    for side in (-0.17, 0.17):
+        parts.append(box((side, 0.02, 0.24), (0.03, 0.20, 0.56), shell, 0.01).moved(back))
+    return [part.moved(around, hip) for part in parts]
 
 
-def _front_seat(x: float) -> list[Mesh]:
+def _front_seat(x: float, way: FrontSeat) -> list[Shape]:
     """Cushion, back rest with side bolsters, head rest."""
-    back, seat = rotation(X, -0.33), rotation(X, -0.14)
-    at = np.array([x, 0.17, 0.24])
-    parts = [
-        box((0.0, 0.0, 0.0), (0.40, 0.58, 0.15), CLOTH, 0.06).moved(seat, (x, -0.14, 0.155)),
+    back, seat = rotation(X, -way.recline), rotation(X, -0.14)
+    at, cushion = np.array([x, 0.17 + way.slide, 0.24]), (x, -0.14 + way.slide, 0.155)
+    parts: list[Shape] = [
+        box((0.0, 0.0, 0.0), (0.40, 0.58, 0.15), CLOTH, 0.06).moved(seat, cushion),
         box((0.0, 0.06, 0.30), (0.36, 0.13, 0.62), CLOTH, 0.06).moved(back, at),
         box((0.0, 0.06, 0.74), (0.27, 0.10, 0.19), GREY, 0.05).moved(back, at),
     ]
     for side in (-1.0, 1.0):
         parts += [
             box((side * 0.20, 0.03, 0.28), (0.12, 0.17, 0.56), GREY, 0.05).moved(back, at),
-            box((side * 0.22, 0.0, 0.02), (0.10, 0.56, 0.17), GREY, 0.05).moved(
-                seat, (x, -0.14, 0.155)
-            ),
+            box((side * 0.22, 0.0, 0.02), (0.10, 0.56, 0.17), GREY, 0.05).moved(seat, cushion),
             tube([(side * 0.06, 0.06, z) for z in (0.55, 0.62, 0.7)], 0.007, LIGHT).moved(back, at),
         ]
     return parts
 
 
-def _rear() -> list[Mesh]:
+def _rear() -> list[Shape]:
     """The rear bench and what is behind it."""
     back = rotation(X, -0.35)
-    parts = [
+    parts: list[Shape] = [
         box((0.0, 0.86, 0.25), (1.30, 0.52, 0.20), CLOTH, 0.07),
         box((0.0, 0.0, 0.30), (1.30, 0.14, 0.66), CLOTH, 0.06).moved(back, (0.0, 1.12, 0.24)),
         box((0.0, 1.55, 0.76), (1.36, 0.44, 0.05), DARK, 0.02),
@@ -131,40 +221,34 @@ def _rear() -> list[Mesh]:
     return parts
 
 
-def _dash() -> list[Mesh]:
-    """Dash board, instruments' hood, centre screen, console."""
-    screen = rotation(X, 0.15)
+def _dash() -> list[Shape]:
+    """Dash board first, then the centre screen."""
     return [
         box((0.0, -0.80, 0.52), (1.50, 0.46, 0.34), DARK, 0.09),
-        box((0.36, -0.63, 0.68), (0.32, 0.15, 0.10), BLACK, 0.05),
-        box((0.0, 0.0, 0.0), (0.22, 0.02, 0.12), BLACK, 0.01).moved(screen, (0.0, -0.575, 0.72)),
+        box((0.0, 0.0, 0.0), (0.22, 0.02, 0.12), BLACK, 0.01).moved(
+            rotation(X, 0.15), (0.0, -0.575, 0.72)
+        ),
+    ]
+
+
+def _instruments(wheel: Wheel, shift: Array) -> list[Shape]:
+    """The hood over the instruments, and the column from the dash to the wheel's hub."""
+    x, y, z = wheel.center
+    hub = np.array([x, y, z])
+    start, end = hub + np.array([0.01, -0.05, -0.03]), np.array([x + 0.01, -0.70, 0.56]) + shift
+    return [
+        box((0.0, -0.63, 0.68), (0.32, 0.15, 0.10), BLACK, 0.05).moved(
+            shift=shift + np.array([x, 0.0, 0.0])
+        ),
+        tube(start + np.linspace(0.0, 1.0, 3)[:, None] * (end - start), 0.035, BLACK),
+    ]
+
+
+def _console() -> list[Shape]:
+    """Between the seats: console, arm rest, gear lever."""
+    return [
         box((0.0, -0.12, 0.24), (0.22, 1.05, 0.30), DARK, 0.05),
         box((0.0, 0.08, 0.42), (0.17, 0.34, 0.08), GREY, 0.03),
         tube([(0.0, -0.32, 0.36), (0.0, -0.33, 0.44), (0.0, -0.34, 0.50)], 0.012, BLACK),
         box((0.0, -0.34, 0.52), (0.05, 0.05, 0.07), BLACK, 0.02),
-        tube([(0.37, -0.48, 0.63), (0.37, -0.58, 0.60), (0.37, -0.70, 0.56)], 0.035, BLACK),
     ]
-
-
-def _shell() -> list[Mesh]:
-    """Floor, doors, pillars, roof."""
-    parts = [
-        box((0.0, 0.3, 0.02), (1.5, 2.4, 0.04), DARK, 0.01, 0.08),
-        box((0.0, 0.45, 1.32), (1.24, 2.1, 0.05), LIGHT, 0.02, 0.08),
-    ]
-    for side in (-1.0, 1.0):
-        lean = rotation(Y, -0.22 * side)
-        parts += [
-            box((side * 0.76, 0.35, 0.42), (0.08, 2.5, 0.72), GREY, 0.03, 0.06),
-            box((side * 0.71, -0.10, 0.56), (0.08, 0.50, 0.07), DARK, 0.03),
-            box((side * 0.71, 0.85, 0.56), (0.08, 0.40, 0.07), DARK, 0.03),
-            box((side * 0.75, 0.35, 0.785), (0.10, 2.5, 0.04), DARK, 0.02, 0.06),
-            box((0.0, 0.0, 0.26), (0.06, 0.13, 0.60), LIGHT, 0.02).moved(
-                lean, (side * 0.74, 0.30, 0.77)
-            ),
-            box((0.0, 0.0, 0.26), (0.07, 0.30, 0.62), LIGHT, 0.02).moved(
-                lean, (side * 0.74, 1.45, 0.77)
-            ),
-            box((side * 0.63, 0.45, 1.30), (0.10, 2.1, 0.09), LIGHT, 0.04, 0.06),
-        ]
-    return parts

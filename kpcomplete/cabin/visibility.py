@@ -11,8 +11,9 @@ from kpcomplete.cabin.mesh import Mesh
 
 Array = NDArray[np.float64]
 
-VISIBLE, SELF, VEHICLE, OTHER, OUTSIDE = "visible", "self", "vehicle", "other", "outside"
-CAUSES = (VISIBLE, SELF, VEHICLE, OTHER, OUTSIDE)
+VISIBLE, SELF, VEHICLE, OTHER = "visible", "self", "vehicle", "other"
+OBJECT, OUTSIDE = "object", "outside"
+CAUSES = (VISIBLE, SELF, VEHICLE, OTHER, OBJECT, OUTSIDE)
 
 #: A joint lies `depth` below its own skin. Seen askew, the way through the own flesh is longer than
 #: the shortest one; clothes and hair add to it. So the first hit on the own body still means
@@ -74,7 +75,8 @@ def causes(
 
     Args:
         scene: everything that hides. Names say whose it is: the person's own body is `person` or
-            `person.PART`, the vehicle `vehicle` or `vehicle.PART`, all else is other people.
+            `person.PART`, the vehicle `vehicle` or `vehicle.PART`, a thing `object.WHAT`, and all
+            else is other people.
         camera: that looks.
         person: name of the person in the scene.
         joints: in the vehicle frame, metres, shape (J, 3).
@@ -85,9 +87,7 @@ def causes(
         One of `CAUSES` a joint.
     """
     seen = camera.view(joints)
-    image = camera.project(seen)
-    inside = (image > -0.5).all(axis=1) & (seen[:, 2] > 0.0)
-    inside &= (image[:, 0] < camera.width - 0.5) & (image[:, 1] < camera.height - 0.5)
+    inside = camera.holds(seen)
     distance, names = scene.first(camera.center, joints)
     before = np.linalg.norm(seen, axis=1) - distance
     depths = np.broadcast_to(np.asarray(depth, dtype=np.float64), before.shape)
@@ -101,5 +101,5 @@ def causes(
         elif not owner or before[i] <= (tolerance if owner == person else 0.0):
             found.append(VISIBLE)
         else:
-            found.append({person: SELF, "vehicle": VEHICLE}.get(owner, OTHER))
+            found.append({person: SELF, "vehicle": VEHICLE, "object": OBJECT}.get(owner, OTHER))
     return found

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,7 +20,10 @@ from kpcomplete.skeleton import CANONICAL, Skeleton
 class Contents:
     """What a file of simulated people says about its clips; stored as JSON in its header.
 
-    The only tensor, ``joints [N, 33, 3]``, holds metres in the vehicle frame: x left, y back, z up.
+    The tensor ``joints [N, 33, 3]`` holds metres in the vehicle frame: x left, y back, z up. Files
+    that were made with cameras have three more: ``causes [N, C, 33]``, why each of the C cameras
+    of a clip sees a joint or not, ``posture [N]``, and ``dash [N]``, metres from the nose to the
+    dash. The first two are numbers of the names below.
 
     Attributes:
         fps: Frames per second.
@@ -30,6 +33,13 @@ class Contents:
         acts: What is done in each clip.
         shapes: Person to shape of the body, as Anny counts.
         seed: Of the simulation.
+        occupants: Class of the person, a clip, see `kpcomplete.cabin.anthropometry`.
+        themes: What is done often, a clip.
+        rides: Number of the ride, a clip: both who ride together have the same cameras and times.
+        cars: Name of the car, a clip.
+        cameras: As `kpcomplete.camera.Camera.as_dict`, C a clip.
+        causes: Names of what the numbers in the tensor ``causes`` mean.
+        postures: Names of what the numbers in the tensor ``posture`` mean.
     """
 
     KEY: ClassVar[str] = "kpcomplete"
@@ -41,6 +51,13 @@ class Contents:
     acts: Sequence[Sequence[str]] = field(default_factory=list)
     shapes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     seed: int = 0
+    occupants: Sequence[str] = field(default_factory=list)
+    themes: Sequence[str] = field(default_factory=list)
+    rides: Sequence[int] = field(default_factory=list)
+    cars: Sequence[str] = field(default_factory=list)
+    cameras: Sequence[Sequence[Mapping[str, Any]]] = field(default_factory=list)
+    causes: Sequence[str] = field(default_factory=list)
+    postures: Sequence[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +131,8 @@ class Simulated:
         Raises:
             SourceError: If the file was not written by ``kpcomplete simulate``.
         """
-        try:
-            with safe_open(Path(self.file), framework="pt", device="cpu") as file:
-                contents = Contents(**json.loads((file.metadata() or {})[Contents.KEY]))
-                joints = file.get_tensor("joints").float()
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise SourceError(
-                f"{self.file} should be a file of `kpcomplete simulate`, but is not: {error!r}"
-            ) from error
+        tensors, contents = read_tensors(self.file)
+        joints = tensors["joints"].float()
         shape = (sum(contents.lengths), len(Skeleton.load(CANONICAL)), 3)
         names = {len(contents.people), len(contents.seats), len(contents.lengths)}
         if tuple(joints.shape) != shape or len(names) != 1 or not joints.isfinite().all():
@@ -130,3 +141,20 @@ class Simulated:
                 f"seats as clips, but has {tuple(joints.shape)} and {sorted(names)}"
             )
         return torch.stack([joints[..., 0], joints[..., 2], -joints[..., 1]], dim=-1), contents
+
+
+def read_tensors(file: str | Path) -> tuple[dict[str, Tensor], Contents]:
+    """Return all that a file of ``kpcomplete simulate`` holds, as it is stored.
+
+    Raises:
+        SourceError: If the file was not written by ``kpcomplete simulate``.
+    """
+    try:
+        with safe_open(Path(file), framework="pt", device="cpu") as stored:
+            contents = Contents(**json.loads((stored.metadata() or {})[Contents.KEY]))
+            names = {"joints", *stored.keys()}
+            return {name: stored.get_tensor(name) for name in sorted(names)}, contents
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{file} should be a file of `kpcomplete simulate`, but is not: {error!r}"
+        ) from error

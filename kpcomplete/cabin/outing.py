@@ -1,0 +1,157 @@
+"""Two people in a car for some seconds, as joints and as what cameras see of them; no drawing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from kpcomplete.cabin import proxies, sight, things
+from kpcomplete.cabin.anthropometry import DRIVERS
+from kpcomplete.cabin.cameras import Camera, draw_camera
+from kpcomplete.cabin.crowd import Crowd, Person
+from kpcomplete.cabin.postures import classify
+from kpcomplete.cabin.rays import Solids
+from kpcomplete.cabin.seating import Seated, fitted, sit_down
+from kpcomplete.cabin.sight import Actor
+from kpcomplete.cabin.themes import draw_theme
+from kpcomplete.cabin.vehicle import Car, Wheel
+
+Array = NDArray[np.float64]
+
+SOLVED = 10.0  # postures a second; between them bones and joints move along splines
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One person in one seat for some seconds.
+
+    Attributes:
+        person: who it is.
+        seat: "driver" or "passenger".
+        theme: what is done often.
+        acts: what is done, in order.
+        joints: the 33 landmarks in the vehicle frame (x left, y back, z up), metres, (T, 33, 3).
+        posture: index into `postures.POSTURES`, shape (T,).
+        dash: from the nose to the dash, metres, shape (T,).
+        causes: index into `visibility.CAUSES` for each camera of the outing, shape (T, C, 33).
+    """
+
+    person: Person
+    seat: str
+    theme: str
+    acts: tuple[str, ...]
+    joints: Array
+    posture: NDArray[np.uint8]
+    dash: Array
+    causes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Outing:
+    """One ride.
+
+    Attributes:
+        car: its name.
+        cameras: that look.
+        clips: of the driver and of the passenger.
+    """
+
+    car: str
+    cameras: tuple[Camera, ...]
+    clips: tuple[Clip, Clip]
+
+
+def go(
+    crowd: Crowd, number: int, frames: int, fps: float, views: Sequence[str], count: int,
+    size: tuple[int, int],
+) -> Outing:  # fmt: skip
+    """Simulate one ride; the same whatever was simulated before.
+
+    Args:
+        crowd: who rides.
+        number: of the ride.
+        frames: how many.
+        fps: frames a second.
+        views: kinds of camera to choose from, see `cameras.CAMERAS`.
+        count: how many of them look.
+        size: width and height of the images, pixels.
+    """
+    rng, (name, car) = crowd.ride(number), crowd.car(number)
+    people = dict(zip(("driver", "passenger"), map(crowd.person, crowd.pair(number)), strict=True))
+    themes, seated = {}, {}
+    for seat, person in people.items():
+        drives = seat == "driver"
+        themes[seat] = draw_theme(drives, person.kind in DRIVERS, rng)
+        seated[seat] = sit_down(person.puppet, drives, rng, themes[seat])
+    times = np.arange(frames) / fps
+    actors = {seat: _act(people[seat], seated[seat], times) for seat in people}
+    kinds = rng.permutation(len(views))[:count]
+    cameras = tuple(draw_camera(views[kind], size, rng, car.dash) for kind in kinds)
+    vehicle = _vehicle(car, seated, times)
+    objects = _objects(actors, seated, times, rng)
+    seen = [sight.causes(camera, actors, vehicle, objects) for camera in cameras]
+    clips = []
+    for seat, person in people.items():
+        joints, sitting = actors[seat].joints, seated[seat]
+        posture = classify(joints, sitting.sitter.spans, times)
+        clips.append(
+            Clip(
+                person, seat, themes[seat], tuple(sitting.sitter.done), joints,
+                np.where(sitting.seat.facing, 0, posture).astype(np.uint8),
+                car.to_dash(joints[:, 0]), np.stack([found[seat] for found in seen], axis=1),
+            )
+        )  # fmt: skip
+    return Outing(name, cameras, (clips[0], clips[1]))
+
+
+def _act(person: Person, seated: Seated, times: Array) -> Actor:
+    """Everything that one person does, posture by posture and then in between."""
+    puppet = person.puppet
+    motion = seated.sitter.perform(float(times[-1]) + 1.0)
+    keys = np.linspace(0.0, times[-1], max(4, round(times[-1] * SOLVED) + 1))
+    turns, heads = puppet.pose([motion(t) for t in keys], seated.places(keys))
+    joints = CubicSpline(keys, puppet.follow(turns, heads))(times)
+    bones = np.union1d(puppet.padding.bones, [*puppet.padding.bars.ravel(), puppet.padding.head])
+    # between keys a tenth of a second apart, even means of rotations are as good as rotations
+    full_turns = np.zeros((len(times), *turns.shape[1:]))
+    full_heads = np.zeros((len(times), *heads.shape[1:]))
+    full_turns[:, bones], full_heads[:, bones] = between(
+        keys, (turns[:, bones], heads[:, bones]), times
+    )
+    return Actor(joints, full_turns, puppet.padding, puppet.padding.posed(full_turns, full_heads))
+
+
+def between(keys: Array, values: Sequence[Array], times: Array) -> list[Array]:
+    """Values at times from those at even keys, along straight lines."""
+    place = np.clip((times - keys[0]) / (keys[1] - keys[0]), 0.0, len(keys) - 1.0)
+    start = np.minimum(place.astype(np.int64), len(keys) - 2)
+    return [
+        value[start]
+        + (place - start).reshape(-1, *[1] * (value.ndim - 1)) * np.diff(value, axis=0)[start]
+        for value in values
+    ]
+
+
+def _vehicle(car: Car, seated: Mapping[str, Seated], times: Array) -> list[Solids]:
+    """What of the car hides joints."""
+    wheel = seated["driver"].wheel or Wheel()
+    car = fitted(car, seated)
+    extra = [shape for person in seated.values() for shape in person.extra]
+    turn = np.array([float(seated["driver"].sitter.turned(time)[0]) for time in times])
+    return [*proxies.still([*car.shapes(wheel), *extra]), *proxies.steered(wheel, turn)]
+
+
+def _objects(
+    actors: Mapping[str, Actor], seated: Mapping[str, Seated], times: Array, rng: Generator
+) -> list[Solids]:
+    solids: list[Solids] = []
+    for seat, actor in actors.items():
+        solids += things.held(actor.joints, seated[seat].sitter.spans, times)
+        stature = seated[seat].sitter.stature
+        load = things.draw_load(stature.hip, stature.size, rng)
+        if load is not None and seat == "passenger" and not seated[seat].seat.facing:
+            solids.append(load)
+    return solids

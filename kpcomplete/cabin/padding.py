@@ -1,0 +1,221 @@
+"""Bodies as capsules and ellipsoids about their bones, fitted to the skin at rest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kpcomplete.cabin import landmarks
+from kpcomplete.cabin.mesh import Mesh, Triangles
+from kpcomplete.cabin.rays import Balls, Capsules, Solids
+from kpcomplete.cabin.visibility import CLOTH, DEPTHS, Scene
+
+Array = NDArray[np.float64]
+
+CLOTHES = 0.006  # metres that clothes stand off the skin
+FACE, ROWS = 11, 24  # landmarks of the head; rows of the grid of directions
+#: Part of the body -> bones whose heads are the ends of a capsule, bones whose skin it holds, and
+#: the share of the way between the ends at which it begins and ends.
+BARS: dict[str, tuple[tuple[str, str], tuple[str, ...], tuple[float, float]]] = {
+    "arm": (("upperarm01", "lowerarm01"), ("upperarm01", "upperarm02"), (0.0, 1.0)),
+    "forearm": (("lowerarm01", "wrist"), ("lowerarm01", "lowerarm02"), (0.0, 1.0)),
+    "hand": (("wrist", "finger3-1"), ("wrist", "metacarpal"), (0.25, 1.0)),
+    "hand.fingers": (("finger3-1", "finger3-3"), ("finger2", "finger3", "finger4"), (0.0, 1.3)),
+    "leg.thigh": (("upperleg01", "lowerleg01"), ("upperleg01",), (0.1, 0.45)),
+    "leg.above": (("upperleg01", "lowerleg01"), ("upperleg02",), (0.45, 1.0)),
+    "leg.shin": (("lowerleg01", "foot"), ("lowerleg01", "lowerleg02"), (0.0, 1.0)),
+    "foot": (("foot", "toe3-1"), ("foot",), (0.0, 1.2)),
+    "neck": (("neck01", "head"), ("neck",), (0.0, 1.0)),
+}
+#: Part of the body -> bone it moves with, and bones whose skin it holds.
+BALLS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "torso.hips": ("root", ("root", "pelvis", "spine05")),
+    "torso.belly": ("spine04", ("spine05", "spine04", "spine03")),
+    "torso.chest": ("spine02", ("spine03", "spine02", "spine01")),
+    "torso.yoke": ("spine01", ("spine01", "clavicle", "shoulder")),
+    "head": ("head", ("head",)),
+}
+
+
+@dataclass(frozen=True)
+class Padding:
+    """What of one body hides things.
+
+    Attributes:
+        bars: bones at both ends of each capsule, shape (K, 2).
+        along: shares of the way between them at which it begins and ends, shape (K, 2).
+        radius: metres, shape (K,).
+        bones: bone that each ellipsoid moves with, shape (E,).
+        centers: before that bone, at rest, metres, shape (E, 3).
+        sizes: half axes along the vehicle's at rest, metres, shape (E, 3).
+        owners: part of the body of each capsule, then of each ellipsoid: "arm.L", "torso".
+        depth: how deep each landmark lies below the skin, metres, shape (33,).
+        head: bone that the head moves with.
+        profile: whether the head itself hides its own landmarks (the first of `landmarks.NAMES`)
+            seen from some direction at rest, shape (11, ROWS, 2 ROWS); see `toward`.
+    """
+
+    bars: NDArray[np.int64]
+    along: Array
+    radius: Array
+    bones: NDArray[np.int64]
+    centers: Array
+    sizes: Array
+    owners: tuple[str, ...]
+    depth: Array
+    head: int
+    profile: NDArray[np.bool_]
+
+    def posed(self, turns: Array, heads: Array) -> list[Solids]:
+        """Capsules and ellipsoids of T postures.
+
+        Args:
+            turns: of the bones away from rest, shape (T, B, 3, 3).
+            heads: where bones begin, metres, shape (T, B, 3).
+        """
+        ends = heads[:, self.bars]  # (T, K, 2, 3)
+        way = ends[:, :, 1] - ends[:, :, 0]
+        start, end = (ends[:, :, 0] + self.along[:, i, None] * way for i in range(2))
+        turn = turns[:, self.bones]
+        center = heads[:, self.bones] + (turn @ self.centers[..., None])[..., 0]
+        unfold = np.swapaxes(turn, -1, -2) / self.sizes[..., None]
+        return [
+            Capsules(start=_tensor(start), end=_tensor(end), radius=_tensor(self.radius)),
+            Balls(center=_tensor(center), unfold=_tensor(unfold)),
+        ]
+
+    def turned_away(self, turns: Array, joints: Array, center: Array) -> NDArray[np.bool_]:
+        """Whether the head hides its own landmarks.
+
+        Args:
+            turns: of the bones away from rest, shape (T, B, 3, 3).
+            joints: landmarks, metres, shape (T, 33, 3).
+            center: of the camera, metres, shape (3,).
+
+        Returns:
+            Shape (T, 11).
+        """
+        row, column = toward((center - joints[:, :FACE]) @ turns[:, self.head])
+        away: NDArray[np.bool_] = self.profile[np.arange(FACE), row, column]
+        return away
+
+
+class Tailor:
+    """Fits paddings to bodies; which vertex belongs to which bone is worked out once.
+
+    Args:
+        names: of the bones.
+        skin: how much each vertex moves with each bone, shape (V, B).
+        triangles: of the skin, shape (F, 3).
+        outer: whether a vertex is on the outside, shape (V,).
+    """
+
+    def __init__(
+        self, names: list[str], skin: Array, triangles: Triangles, outer: NDArray[np.bool_]
+    ) -> None:
+        self.names, owner = names, skin.argmax(axis=1)
+        of = {name: (owner == i) & outer for i, name in enumerate(names)}
+        self.outer = np.flatnonzero(outer)
+        head = _union(of, ("head",), "")
+        self._head = triangles[np.isin(triangles, head).all(axis=1)]
+        self._bars = {
+            f"{part}|{side}": (ends, _union(of, bones, side), along)
+            for part, (ends, bones, along) in BARS.items()
+            for side in ((".L", ".R") if part != "neck" else ("",))
+        }
+        self._balls = {part: (bone, _union(of, bones, "")) for part, (bone, bones) in BALLS.items()}
+
+    def fit(self, vertices: Array, heads: Array, points: Mapping[str, Array]) -> Padding:
+        """The padding of a body at rest.
+
+        Args:
+            vertices: of the skin, metres, shape (V, 3).
+            heads: where bones begin, metres, shape (B, 3).
+            points: landmark -> where it is, metres, shape (3,).
+        """
+        index = {name: i for i, name in enumerate(self.names)}
+        bars, shares, radii, owners = [], [], [], []
+        for part, (ends, mine, along) in self._bars.items():
+            name, side = part.split("|")
+            pair = [index[bone + side] for bone in ends]
+            bars.append(pair)
+            shares.append(along)
+            radius = _radius(vertices[mine], heads[pair[0]], heads[pair[1]])
+            radii.append(radius + (0.0 if name.startswith("hand") else CLOTHES))
+            owners.append(name.split(".")[0] + side)
+        bones, centers, sizes = [], [], []
+        for part, (bone, mine) in self._balls.items():
+            center, size = _ellipsoid(vertices[mine])
+            bones.append(index[bone])
+            centers.append(center - heads[index[bone]])
+            sizes.append(size + CLOTHES)
+            owners.append(part.split(".")[0])
+        places = np.stack([points[name] for name in landmarks.NAMES])
+        gaps = np.linalg.norm(places[:, None] - vertices[None, self.outer], axis=2).min(axis=1)
+        return Padding(
+            np.array(bars), np.array(shares), np.array(radii), np.array(bones),
+            np.array(centers), np.array(sizes), tuple(owners), gaps, index["head"],
+            self._profile(vertices, places, gaps),
+        )  # fmt: skip
+
+    def _profile(self, vertices: Array, places: Array, gaps: Array) -> NDArray[np.bool_]:
+        """Which landmarks of the head it hides itself, see `Padding.profile`."""
+        joints, ways = places[:FACE], directions()
+        scene = Scene({"head": Mesh(vertices, self._head, np.zeros_like(vertices))})
+        ends = np.repeat(joints, len(ways), axis=0)
+        start = ends + np.tile(ways, (FACE, 1))  # a metre away
+        rays = np.concatenate([start, ends - start], axis=1).astype(np.float32)
+        before = 1.0 - scene.rays.cast_rays(rays)["t_hit"].numpy().reshape(FACE, ROWS, 2 * ROWS)
+        hidden: NDArray[np.bool_] = before > (DEPTHS * gaps[:FACE] + CLOTH)[:, None, None]
+        return hidden
+
+
+def directions() -> Array:
+    """Directions of a grid over the sphere, row by row from below, shape (2 ROWS^2, 3)."""
+    up = (np.arange(ROWS) + 0.5) / ROWS * 2.0 - 1.0
+    around = (np.arange(2 * ROWS) + 0.5) / ROWS * np.pi - np.pi
+    z, angle = (grid.ravel() for grid in np.meshgrid(up, around, indexing="ij"))
+    flat = np.sqrt(1.0 - z**2)
+    return np.stack([flat * np.cos(angle), flat * np.sin(angle), z], axis=1)
+
+
+def toward(ways: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column of the grid of `directions` that vectors (..., 3) point at."""
+    up = ways[..., 2] / np.linalg.norm(ways, axis=-1)
+    around = np.arctan2(ways[..., 1], ways[..., 0]) / np.pi + 1.0
+    row = np.clip((up + 1.0) / 2.0 * ROWS, 0, ROWS - 1)
+    return row.astype(np.int64), (around * ROWS).astype(np.int64) % (2 * ROWS)
+
+
+def _union(
+    of: Mapping[str, NDArray[np.bool_]], bones: tuple[str, ...], side: str
+) -> NDArray[np.int64]:
+    """Vertices of all bones whose names begin so, of one side or any."""
+    mine = [of[name] for name in of if name.startswith(bones) and name.endswith(side)]
+    return np.flatnonzero(np.any(mine, axis=0))
+
+
+def _radius(vertices: Array, start: Array, end: Array) -> float:
+    """Mean distance of vertices from a line."""
+    axis = (end - start) / np.linalg.norm(end - start)
+    off = vertices - start
+    off = off - np.outer(off @ axis, axis)
+    return float(np.linalg.norm(off, axis=1).mean())
+
+
+def _ellipsoid(vertices: Array) -> tuple[Array, Array]:
+    """Centre and half axes of the ellipsoid that is nearest to a surface."""
+    middle = (vertices.max(axis=0) + vertices.min(axis=0)) / 2.0
+    off = vertices - middle
+    squares = np.hstack([off**2, off])
+    answer = np.linalg.lstsq(squares, np.ones(len(off)), rcond=None)[0]
+    steep = np.maximum(answer[:3], 1e-6)
+    shift = -answer[3:] / (2.0 * steep)
+    return middle + shift, np.sqrt((1.0 + (steep * shift**2).sum()) / steep)
+
+
+def _tensor(array: Array) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

@@ -1,0 +1,196 @@
+"""How somebody sits down: seat, wheel, legs, hands and what is done first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kpcomplete.cabin.behaviour import Angles
+from kpcomplete.cabin.landmarks import NAMES
+from kpcomplete.cabin.motion import Hand, Posture, minimum_jerk
+from kpcomplete.cabin.puppet import Puppet
+from kpcomplete.cabin.rig import Leg, Seat, fold
+from kpcomplete.cabin.shapes import Shape
+from kpcomplete.cabin.sitter import Legs, Span, Stature
+from kpcomplete.cabin.themes import Themed
+from kpcomplete.cabin.vehicle import FRONT, Car, FrontSeat, Wheel, booster, carrier
+
+Array = NDArray[np.float64]
+
+ARM = 0.55  # metres, of a grown-up
+_RESTS = 0.04  # metres from the middle of the car at which a seat that is not slid holds a hip
+GROWN = 1.44  # metres; who is smaller sits on a cushion now and then
+ENTERS = 0.06  # share of clips that begin outside of the seat
+BABY = 0.85  # metres; who is smaller lies in a carrier
+_EVEN = Leg(1.45, 0.45, 0.08)
+_LIMBS = (("upperleg01.L", "lowerleg01.L"), ("lowerleg01.L", "foot.L"))
+
+
+@dataclass(frozen=True)
+class Sitting(Seat):
+    """A seat in which the legs are held each in its way.
+
+    Attributes:
+        left, right: how.
+    """
+
+    left: Leg = _EVEN
+    right: Leg = _EVEN
+
+    def leg(self, side: str) -> Leg:
+        """How the "L" or the "R" leg is held."""
+        return self.left if side == "L" else self.right
+
+
+@dataclass(frozen=True)
+class Seated:
+    """Somebody who sits in a car and may begin to do things.
+
+    Attributes:
+        seat: where, and how at first.
+        sitter: what is done.
+        wheel: that is steered, if any.
+        extra: what else is on the seat.
+        door: from where the person comes in, metres from the seat, shape (3,).
+        entering: seconds that it takes; 0: the person is in.
+    """
+
+    seat: Sitting
+    sitter: Themed
+    wheel: Wheel | None
+    extra: Sequence[Shape] = ()
+    door: Array = field(default_factory=lambda: np.zeros(3))
+    entering: float = 0.0
+
+    def at(self, time: float) -> Sitting:
+        """How the person sits at a time in seconds."""
+        left, right = self.sitter.held(time)
+        away = 1.0 - minimum_jerk(time / self.entering) if self.entering else 0.0
+        return replace(self.seat, left=left, right=right, hip=self.seat.hip + away * self.door)
+
+    def places(self, times: Sequence[float]) -> list[Sitting]:
+        """How the person sits at times in seconds."""
+        return [self.at(time) for time in times]
+
+
+def sit_down(puppet: Puppet, drives: bool, rng: Generator, theme: str = "plain") -> Seated:
+    """Let somebody sit down in a seat that fits more or less.
+
+    Args:
+        puppet: the body; one below `BABY` lies in a carrier that faces the rear.
+        drives: behind the wheel.
+        rng: draws everything.
+        theme: of what is done, see `kpcomplete.cabin.themes`.
+    """
+    size = puppet.length("upperarm01.L", "lowerarm01.L", "wrist.L") / ARM
+    baby = puppet.height < BABY
+    seat, extra = _carried(rng) if baby else _seat(puppet, size, drives, theme, rng)
+    legs = _hanging(rng) if baby else _legs(puppet, seat, drives, rng)
+    seat = replace(seat, left=Leg(*legs[0]), right=Leg(*legs[1]))
+    still: tuple[Angles, Angles] = (
+        tuple(rng.normal((0.06, 0.0, 0.0), (0.07, 0.06, 0.07)).tolist()),
+        tuple(rng.normal((0.06, 0.0, 0.0), (0.12, 0.06, 0.15)).tolist()),
+    )
+    if baby:
+        still = (still[0], (still[1][0] - 0.5, *still[1][1:]))
+    chest, face = _at_rest(puppet, replace(seat, facing=0.0), still)
+    limbs = tuple(puppet.length(*bones) for bones in _LIMBS)
+    stature = Stature(seat.hip, chest, face, size, legs, (limbs[0], limbs[1]))
+    wheel = _wheel(chest, size, rng) if drives else None
+    sitter = Themed(stature, wheel, still, rng)
+    sitter.theme = "plain" if baby else theme
+    enters = not baby and rng.random() < ENTERS
+    if not enters:
+        return Seated(seat, sitter, wheel, extra)
+    side, seconds = float(np.sign(seat.hip[0])), float(rng.uniform(1.5, 3.0))
+    sitter.spans.append(Span("getting_in", "", 0.0, 0.9 * seconds))
+    door = rng.normal((0.42 * side, -0.05, 0.10), (0.05, 0.05, 0.03))
+    return Seated(seat, sitter, wheel, extra, door, seconds)
+
+
+def _carried(rng: Generator) -> tuple[Sitting, list[Shape]]:
+    """A baby in a carrier on the passenger's seat, facing the rear."""
+    hip = np.array([-FRONT, 0.10, 0.38]) + rng.normal(0.0, 0.02, 3)
+    seat = Sitting(hip, recline=float(rng.uniform(0.75, 1.0)), facing=float(np.pi))
+    return seat, carrier(hip, seat.recline)
+
+
+def _seat(
+    puppet: Puppet, size: float, drives: bool, theme: str, rng: Generator
+) -> tuple[Sitting, list[Shape]]:
+    legs = puppet.length("upperleg01.L", "lowerleg01.L", "foot.L")
+    raised = bool(puppet.height < GROWN and rng.random() < 0.7)  # a booster cushion
+    back = rng.uniform(-0.06, 0.10) + (0.5 * (legs - 0.8) if drives else 0.0)
+    hip = (
+        (FRONT if drives else -FRONT) + rng.normal(0.0, 0.02),
+        0.02 + back,
+        0.24 + 0.10 * size + 0.10 * raised + rng.uniform(-0.03, 0.05),
+    )
+    recline = rng.uniform(0.68, 0.98) if theme == "reclined" else rng.uniform(0.18, 0.52)
+    seat = Sitting(np.array(hip), recline=float(recline))
+    return seat, [booster(hip[0])] if raised else []
+
+
+def _wheel(chest: Array, size: float, rng: Generator) -> Wheel:
+    away, down, side = rng.uniform((0.40, 0.10, -0.02), (0.58, 0.26, 0.02))
+    center = (chest[0] + side, chest[1] - size * away, chest[2] - size * down)
+    return Wheel(
+        (float(center[0]), float(center[1]), float(center[2])),
+        radius=float(rng.uniform(0.165, 0.205)),
+        tilt=float(rng.uniform(0.30, 0.62)),
+    )
+
+
+def _legs(puppet: Puppet, seat: Sitting, drives: bool, rng: Generator) -> Legs:
+    """How both legs are held: feet on the floor or the pedals, or hanging where they are short."""
+    thigh, shin = (puppet.length(*bones) for bones in _LIMBS)
+    down = float(rng.uniform(0.22, 0.44))  # from hip to ankle, metres
+    if shin < down - 0.02:
+        return _hanging(rng)
+    stretched = rng.uniform(0.80, 0.98) if drives else rng.uniform(0.45, 0.97)
+    wide = rng.normal(0.10, 0.10, 2)
+    ahead = np.sqrt(max((stretched * (thigh + shin)) ** 2 - down**2, 0.09))
+    sides = []
+    for side in range(2):
+        forth = ahead + rng.normal(0.0, 0.05)
+        height = down - (rng.uniform(0.0, 0.06) if drives else 0.0)  # pedals
+        foot = rng.uniform(-0.7, -0.1) if drives else rng.normal(-0.05, 0.12)
+        sides.append((*fold(thigh, shin, forth, height), float(wide[side]), float(foot)))
+    if not drives and rng.random() < 0.12:  # one leg over the other
+        upper = int(rng.integers(2))
+        over = rng.normal((1.80, 0.55, -0.28, 0.2), (0.06, 0.12, 0.06, 0.15))
+        sides[upper] = tuple(over.tolist())
+    return sides[0], sides[1]
+
+
+def _hanging(rng: Generator) -> Legs:
+    shin, wide = rng.uniform(0.1, 1.3), rng.normal(0.10, 0.10)
+    left, right = (
+        tuple(rng.normal((1.52, shin, wide, 0.35 - 0.4 * shin), (0.06, 0.12, 0.07, 0.15)).tolist())
+        for _ in range(2)
+    )
+    return left, right
+
+
+def _at_rest(puppet: Puppet, seat: Seat, still: tuple[Angles, Angles]) -> tuple[Array, Array]:
+    """Middle of the shoulders and tip of the nose when nothing is done, metres."""
+    ahead, down = np.array([0.0, -1.0, 0.0]), np.array([0.0, 0.0, -1.0])
+    hand = Hand(seat.hip + np.array([0.0, -0.25, 0.1]), ahead, down, 0.3)
+    posture = Posture(np.asarray(still[0]), np.asarray(still[1]), hand, hand)
+    points = dict(zip(NAMES, puppet.landmarks([posture], [seat])[0], strict=True))
+    return (points["left_shoulder"] + points["right_shoulder"]) / 2.0, points["nose"]
+
+
+def fitted(car: Car, seated: Mapping[str, Seated]) -> Car:
+    """The car with its front seats set as those who sit in them need it."""
+    seats = {seat: person.seat for seat, person in seated.items()}
+    ways = {
+        seat: FrontSeat(
+            slide=float(place.hip[1]) - _RESTS,
+            recline=0.33 if place.facing else max(0.33, 0.92 * place.recline),
+        )
+        for seat, place in seats.items()
+    }
+    return replace(car, left=ways["driver"], right=ways["passenger"])

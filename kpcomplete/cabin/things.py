@@ -1,0 +1,69 @@
+"""Things that people hold or have on the lap."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kpcomplete.cabin.landmarks import NAMES
+from kpcomplete.cabin.proxies import boxes
+from kpcomplete.cabin.rays import Boxes, Solids
+from kpcomplete.cabin.reach import frame
+from kpcomplete.cabin.sitter import Span
+from kpcomplete.cabin.themes import HELD
+
+Array = NDArray[np.float64]
+
+#: Full lengths along fingers, thumb's side and palm, metres: a phone, a cup, a paperback.
+SIZES = {"phone": (0.150, 0.074, 0.010), "cup": (0.075, 0.075, 0.120), "book": (0.20, 0.14, 0.02)}
+GAP = 0.028  # metres from the middle of the hand's bones to the thing's
+_FAR = 100.0  # metres: where things are that are not there
+
+
+def held(joints: Array, spans: Sequence[Span], times: Array) -> list[Solids]:
+    """What is in both hands, as solids.
+
+    Args:
+        joints: in the vehicle frame, metres, shape (T, 33, 3).
+        spans: what is done.
+        times: of the frames, seconds, shape (T,).
+    """
+    solids: list[Solids] = []
+    for span in spans:
+        if span.name in HELD:
+            center, turn = in_hand(joints, span.side)
+            there = (times >= span.start) & (times <= span.end)
+            center = np.where(there[:, None], center, _FAR)
+            half = np.array(SIZES[HELD[span.name]]) / 2.0
+            solids.append(boxes(center[:, None], turn[:, None], half[None]))
+    return solids
+
+
+def in_hand(joints: Array, side: str) -> tuple[Array, Array]:
+    """Where a thing in a hand is, metres, (T, 3), and how it is turned, (T, 3, 3).
+
+    Its axes are along the fingers, towards the thumb, and out of the palm.
+    """
+    wrist, index, pinky = (
+        joints[:, NAMES.index(f"{side}_{name}")] for name in ("wrist", "index", "pinky")
+    )
+    knuckles = (index + pinky) / 2.0
+    turn = frame(knuckles - wrist, index - pinky)
+    palm = turn[..., 2] * (1.0 if side == "left" else -1.0)
+    return (wrist + 2.0 * knuckles) / 3.0 + GAP * palm, turn
+
+
+def draw_load(hip: Array, size: float, rng: Generator) -> Boxes | None:
+    """A bag or a box on a lap, now and then.
+
+    Args:
+        hip: where its owner sits, metres, shape (3,).
+        size: of the owner's arms, a share of a grown-up's.
+        rng: draws whether and what.
+    """
+    if rng.random() > 0.12:
+        return None
+    lengths = rng.uniform((0.22, 0.12, 0.12), (0.42, 0.30, 0.34))
+    center = hip + size * np.array([0.0, -0.28, 0.10]) + [0.0, 0.0, lengths[2] / 2.0]
+    return boxes(center[None, None], np.eye(3)[None, None], lengths[None] / 2.0)
