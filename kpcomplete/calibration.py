@@ -12,6 +12,7 @@ import yaml
 
 from kpcomplete.camera import Array, Camera
 from kpcomplete.errors import MissingDependencyError, SettingError, SourceError
+from kpcomplete.output import whole
 
 _QUALISYS = 64  # its intrinsics count 64ths of pixels
 
@@ -166,3 +167,33 @@ def _opencv_matrix(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Any:
 
 
 _Storage.add_constructor("tag:yaml.org,2002:opencv-matrix", _opencv_matrix)
+
+
+def write(path: str | Path, camera: Camera) -> None:
+    """Write a camera as OpenCV's file storage does, which `read` and OpenCV read.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    matrix = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
+    lines = [
+        "%YAML:1.0",
+        "---",
+        f'name: "{camera.name}"',
+        f"image_width: {camera.width}",
+        f"image_height: {camera.height}",
+        *_written("camera_matrix", 3, matrix),
+        *_written("distortion_coefficients", 1, list(camera.distortion)),
+    ]
+    if camera.turn is not None and camera.shift is not None:
+        lines += _written("rotation_matrix", 3, np.asarray(camera.turn).ravel().tolist())
+        lines += _written("translation_vector", 3, np.asarray(camera.shift).ravel().tolist())
+    with whole(path) as temporary:
+        Path(temporary).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _written(name: str, rows: int, values: list[float]) -> list[str]:
+    columns = len(values) // rows
+    text = ", ".join(repr(float(value)) for value in values)  # OpenCV takes 1 for an integer
+    return [f"{name}: !!opencv-matrix", f"   rows: {rows}", f"   cols: {columns}", "   dt: d",
+            f"   data: [ {text} ]"]  # fmt: skip

@@ -26,7 +26,7 @@ def run(
     shares: Mapping[str, float],
     held_out: Sequence[str],
     excluded: Sequence[str] = (),
-    length: int = 96,
+    lengths: Sequence[int] = (96,),
     windows: int = 200,
     quick: bool = False,
     provenance: Mapping[str, Any] | None = None,
@@ -41,7 +41,7 @@ def run(
         shares: Name of a data set to share of the windows.
         held_out: People who are not trained on, but calibrate.
         excluded: People who are neither trained nor calibrated on; the network is measured on them.
-        length: Frames of a window.
+        lengths: See `SolidSampler`; the longest is measured.
         windows: How many of held-out people calibrate, and measure each data set.
         quick: Ten steps on few windows, to see whether everything fits together.
         provenance: What else the checkpoint should say about itself.
@@ -58,15 +58,16 @@ def run(
     _check(sets, held_out, excluded)
     known, strangers = _split(sets, excluded)
     seen, unseen = _split(known, held_out)
-    train = SolidSampler(sets=seen, shares=shares, length=length)
-    test = SolidSampler(sets=unseen, shares={n: shares[n] for n in unseen}, length=length)
+    longest = [max(lengths)]
+    train = SolidSampler(sets=seen, shares=shares, lengths=lengths)
+    test = SolidSampler(sets=unseen, shares={n: shares[n] for n in unseen}, lengths=longest)
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(max(windows // 4, 1), draw)])
     objective.to("cpu")  # where the windows are
     calibration = objective.calibrate(test.draw(windows, draw))
     metrics = {
         name: objective.evaluate(
-            SolidSampler(sets={name: s}, shares={name: 1.0}, length=length).draw(windows, draw)
+            SolidSampler(sets={name: s}, shares={name: 1.0}, lengths=longest).draw(windows, draw)
         )
         for name, s in (strangers or unseen).items()
     }
@@ -80,7 +81,7 @@ def run(
         "steps": done.step,
         "seconds": round(done.seconds),
         "batch_size": trainer.batch_size * trainer.devices,
-        "length": length,
+        "lengths": list(lengths),
         "history": done.history,
         "calibration": calibration,
         "metrics": metrics,

@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train or fit the models: train experiment=completer",
     "simulate": "make training material: seated bodies in 3D (needs kpcomplete[cabin])",
     "stage": "make material for the gate: drawn drives that the detector has looked at",
+    "calibrate": "find a camera's intrinsics from pictures of a board",
     "info": "show versions, weights, devices, and what is missing",
 }
 

@@ -141,7 +141,9 @@ class SolidSampler:
     Args:
         sets: Name to motion of one frame rate; each of its kinds of camera is equally likely.
         shares: Name to share of the windows drawn, up to a common factor.
-        length: Frames of a window; shorter clips are left out.
+        lengths: Frames of a window, one of these for each draw, equally likely. Shorter windows
+            come in larger numbers, so that a draw has about as many frames as that many of the
+            longest: frames of one window are alike, and poses and cameras are what is learned from.
 
     Raises:
         SettingError: If shares name other sets than there are, frame rates differ, or no clip of a
@@ -150,8 +152,8 @@ class SolidSampler:
 
     sets: Mapping[str, SolidSet]
     shares: Mapping[str, float]
-    length: int
-    _starts: dict[str, Tensor] = field(init=False, repr=False)
+    lengths: Sequence[int]
+    _starts: dict[tuple[str, int], Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if set(self.shares) != set(self.sets) or len({s.fps for s in self.sets.values()}) != 1:
@@ -159,12 +161,18 @@ class SolidSampler:
                 f"shares must name sets of one frame rate, but name {sorted(self.shares)} for "
                 f"{ {name: s.fps for name, s in self.sets.items()} }"
             )
-        self._starts = {name: s.starts(self.length) for name, s in self.sets.items()}
-        if short := [name for name, starts in self._starts.items() if not len(starts)]:
-            raise SettingError(f"windows of {self.length} frames fit in no clip of {short}")
+        self._starts = {
+            (name, length): s.starts(length)
+            for name, s in self.sets.items()
+            for length in self.lengths
+        }
+        if short := [key for key, starts in self._starts.items() if not len(starts)]:
+            raise SettingError(f"some windows fit in no clip: {short} (set, frames)")
 
     def draw(self, size: int, generator: torch.Generator) -> SolidBatch:
-        """Return ``size`` windows; the generator is on the CPU."""
+        """Return ``size`` windows of the longest, or more of another length."""
+        length = self.lengths[int(torch.randint(len(self.lengths), (1,), generator=generator))]
+        size = size * max(self.lengths) // length
         kinds = [(name, c) for name, s in self.sets.items() for c in s.cameras]
         weights = torch.tensor([self.shares[n] / len(self.sets[n].cameras) for n, _ in kinds])
         chosen = torch.multinomial(weights, size, True, generator=generator)
@@ -173,9 +181,9 @@ class SolidSampler:
             kinds, torch.bincount(chosen, minlength=len(kinds)).tolist(), strict=True
         ):
             if count:
-                starts = self._starts[name]
+                starts = self._starts[name, length]
                 rows = torch.randint(len(starts), (count,), generator=generator)
-                frames = starts[rows][:, None] + torch.arange(self.length)
+                frames = starts[rows][:, None] + torch.arange(length)
                 parts.append(look(self.sets[name], frames, camera, generator))
         fps = next(iter(self.sets.values())).fps
         swap = torch.rand(size, generator=generator) < 0.5

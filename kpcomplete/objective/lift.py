@@ -41,6 +41,8 @@ class Lift(Objective):
         completer: Fills in what is missing, in body units; None never does.
         corrupted: Share of windows that are corrupted.
         completed: Share of windows that are completed, corrupted or not: data sets lack joints.
+        most: Windows of a batch that are completed in training at most: in batches of many short
+            ones it would take most of the time, and geometry is learned from what is seen.
         causal: Share of batches in which no later frames are seen.
         noise: Body units, largest standard deviation of seen joints in the image. It is drawn for
             each window: a detector's idea of a joint is not quite that of motion capture.
@@ -61,11 +63,12 @@ class Lift(Objective):
         corruption: Corruption,
         completer: Callable[[PoseBatch], PoseBatch] | None = None,
         corrupted: float = 0.6,
-        completed: float = 0.8,
+        completed: float = 0.6,
+        most: int = 16,
         causal: float = 0.3,
         noise: float = 0.06,
         motion: float = 1.0,
-        reuse: int = 6,
+        reuse: int = 2,
         bfloat: bool = False,
         seed: int = 0,
     ) -> None:
@@ -79,6 +82,7 @@ class Lift(Objective):
         self.corruption = corruption
         self.completer = completer
         self.shares = shares
+        self.most = most
         self.noise, self.motion, self.reuse, self.bfloat = noise, motion, reuse, bfloat
         self._step = 0
         self._kept: list[tuple[Sight, Tensor]] = []
@@ -88,8 +92,8 @@ class Lift(Objective):
     def settings(self) -> dict[str, Any]:
         """What was chosen, in plain values."""
         filled = type(self.completer).__name__ if self.completer is not None else None
-        return {**self.shares, "noise": self.noise, "motion": self.motion, "reuse": self.reuse,
-                "completer": filled}  # fmt: skip
+        return {**self.shares, "most": self.most, "noise": self.noise, "motion": self.motion,
+                "reuse": self.reuse, "completer": filled}  # fmt: skip
 
     def prepare(self, clean: PoseBatch) -> None:
         """Everything is learned by gradients."""
@@ -133,6 +137,8 @@ class Lift(Objective):
         body = body.hide(hidden & spoil[:, None, None])
         if self.completer is None:
             fill = torch.zeros_like(fill)
+        if self.training:
+            fill &= fill.cumsum(dim=0) <= self.most
         return see(clean, body, placement, self.completer, fill)
 
     def _shaken(self, body: PoseBatch) -> PoseBatch:

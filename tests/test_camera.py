@@ -1,0 +1,115 @@
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpcomplete.camera import Camera
+from kpcomplete.errors import SettingError
+from kpcomplete.lens import Lens, fitted
+
+BENDS = (-0.28, 0.09, 0.0007, -0.0004, -0.01)
+
+
+def camera(**changes):
+    values = {"width": 640, "height": 480, "fx": 520.0, "fy": 515.0, "cx": 322.0, "cy": 238.0}
+    return Camera(**{**values, "distortion": BENDS, **changes})
+
+
+def solid(count=200, seed=0):
+    rng = np.random.default_rng(seed)
+    depth = rng.uniform(0.5, 4.0, (count, 1))
+    return np.concatenate([rng.uniform(-0.5, 0.5, (count, 2)) * depth, depth], axis=1)
+
+
+@pytest.mark.parametrize("bends", [(), BENDS[:4], BENDS, (*BENDS, 0.01, -0.02, 0.003)])
+def test_it_projects_as_opencv_does(bends):
+    eye = camera(distortion=bends)
+    matrix = np.array([[eye.fx, 0, eye.cx], [0, eye.fy, eye.cy], [0, 0, 1]])
+    theirs, _ = cv2.projectPoints(
+        solid(), np.zeros(3), np.zeros(3), matrix, np.array(bends or (0.0,) * 4)
+    )
+    np.testing.assert_allclose(eye.project(solid()), theirs[:, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("bends", [(), BENDS])
+def test_rays_lead_back_to_the_points(bends):
+    eye = camera(distortion=bends)
+    rays = eye.rays(eye.project(solid()))
+    np.testing.assert_allclose(rays * np.linalg.norm(solid(), axis=1)[:, None], solid(), atol=1e-5)
+
+
+def test_what_is_unknown_or_behind_stays_unknown():
+    eye = camera()
+    assert np.isnan(eye.project(np.array([0.1, 0.0, -1.0]))).all()
+    assert np.isnan(eye.project(np.full(3, np.nan))).all()
+    assert np.isnan(eye.rays(np.array([np.nan, 3.0]))).all()
+
+
+def test_pixels_that_no_direction_reaches_have_no_ray():
+    barrel = camera(distortion=(-0.5, 0.0, 0.0, 0.0))  # folds back 0.54 focal lengths out
+    assert np.isnan(barrel.rays(np.array([5000.0, 240.0]))).all()
+    assert np.isfinite(barrel.rays(np.array([500.0, 240.0]))).all()
+
+
+def test_it_knows_its_place_in_the_car():
+    turn = cv2.Rodrigues(np.array([0.3, -0.2, 0.1]))[0]
+    eye = camera(turn=turn, shift=np.array([0.1, 0.2, 0.3]))
+    np.testing.assert_allclose(eye.to_camera(eye.to_world(solid())), solid(), atol=1e-9)
+    with pytest.raises(SettingError, match="is in the car is not known"):
+        camera().to_world(solid())
+
+
+@given(st.integers(200, 4000), st.integers(200, 4000), st.floats(20, 150))
+def test_a_field_of_view_is_what_the_longer_side_shows(width, height, degrees):
+    eye = Camera.from_field_of_view((width, height), degrees)
+    assert eye.assumed
+    assert eye.field_of_view == pytest.approx(degrees)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"fx": 0.0}, "focal lengths > 0"),
+        ({"fx": float("nan")}, "finite numbers"),
+        ({"cx": 900.0}, "do not fit an image of 640 x 480"),
+        ({"fx": 60000.0}, "do not fit an image"),
+        ({"distortion": (0.1,)}, "0, 4, 5 or 8 distortion coefficients"),
+        ({"turn": np.ones((3, 3))}, "must be a rotation"),
+    ],
+)
+def test_it_refuses_what_no_camera_has(changes, text):
+    with pytest.raises(SettingError, match=text):
+        camera(**changes)
+
+
+def test_a_camera_fits_larger_images_of_the_same_shape():
+    large = fitted(camera(), (1280, 960))
+    np.testing.assert_allclose(  # the middle of pixel 0 is at 0: edges double, not middles
+        large.project(solid()) + 0.5, 2 * (camera().project(solid()) + 0.5), rtol=1e-9
+    )
+
+
+def test_an_encoders_border_may_be_missing(caplog):
+    cut = fitted(camera(), (632, 480))
+    assert (cut.width, cut.cx, cut.fx) == (632, 322.0, 520.0)
+    assert "cut off" in caplog.text
+
+
+def test_images_of_another_shape_are_refused():
+    with pytest.raises(SettingError, match="no larger or smaller form of 640 x 640"):
+        fitted(camera(), (640, 640))
+
+
+def test_without_anything_known_a_field_of_view_is_assumed():
+    assert Lens().camera((640, 480)).assumed
+    given = Lens(fx=500.0).camera((640, 480))
+    assert not given.assumed
+    assert (given.fy, given.cx, given.cy) == (500.0, 319.5, 239.5)
+
+
+def test_a_file_and_a_focal_length_are_one_too_many():
+    with pytest.raises(SettingError, match="not by both"):
+        Lens(fx=500.0, calibration="camera.yml")
+    with pytest.raises(SettingError, match="need its fx"):
+        Lens(cx=320.0)

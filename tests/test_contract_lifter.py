@@ -1,0 +1,100 @@
+"""What every lifter keeps, over every conf/lifter/*.yaml, live and not."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from solid_people import seen, sight
+
+from kpcomplete.lifter import Lifter
+
+CONF = Path(__file__).parents[1] / "conf"
+NAMES = sorted(file.stem for file in (CONF / "lifter").glob("*.yaml"))
+
+
+@cache
+def load(name, causal):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return instantiate(compose(f"lifter/{name}").lifter, causal=causal, _convert_="all")
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(params=[False, True], ids=["offline", "causal"])
+def lifter(name, request):
+    return load(name, request.param)
+
+
+def hidden(clean, share=0.3, seed=0):
+    draw = torch.rand(clean.observed.shape, generator=torch.Generator().manual_seed(seed))
+    return draw < share
+
+
+def test_there_is_one_for_every_yaml():
+    assert {"planar", "temporal"} <= set(NAMES)
+
+
+def test_it_gives_what_was_seen_a_place_and_a_deviation(lifter):
+    assert isinstance(lifter, Lifter)
+    clean = seen()
+    found = lifter(sight(clean))
+    assert found.points.shape == clean.solid.shape
+    assert found.std.shape == clean.observed.shape
+    assert found.points.isfinite().all()
+    assert (found.std > 0).all()
+
+
+def test_what_was_seen_projects_to_where_it_was_seen(lifter):
+    clean = seen()
+    points = lifter(sight(clean)).points
+    pixels = points[..., :2] / points[..., 2:] * 500.0
+    torch.testing.assert_close(pixels, clean.keypoints, atol=0.05, rtol=0)
+
+
+def test_the_root_is_about_as_far_as_it_is(lifter):
+    clean = seen(windows=6)
+    found = lifter(sight(clean)).points[:, :, 11:13, 2].mean()
+    assert found == pytest.approx(float(clean.solid[:, :, 11:13, 2].mean()), rel=0.3)
+
+
+def test_what_is_hidden_cannot_be_seen(lifter):
+    clean = seen()
+    gone = hidden(clean)
+    plain = sight(clean, gone)
+    rays = torch.where(gone[..., None], torch.tensor([0.6, 0.0, 0.8]), plain.rays)
+    a, b = lifter(plain), lifter(replace(plain, rays=rays))
+    torch.testing.assert_close(a.points, b.points, equal_nan=True)
+    torch.testing.assert_close(a.std, b.std, equal_nan=True)
+
+
+def test_windows_do_not_depend_on_each_other(lifter):
+    clean = seen(windows=3)
+    whole = lifter(sight(clean)).points
+    alone = lifter(sight(clean.select(slice(1, 2)))).points
+    torch.testing.assert_close(whole[1:2], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_live_frames_do_not_depend_on_later_ones(name):
+    lifter = load(name, True)
+    clean = seen(time=20)
+    early = replace(
+        sight(clean),
+        **{field: value[:, :12] for field, value in vars(sight(clean)).items()},
+    )
+    whole, part = lifter(sight(clean)), lifter(early)
+    torch.testing.assert_close(whole.points[:, :12], part.points, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_it_stands_everything_and_nothing(lifter, share):
+    clean = seen(time=1)
+    found = lifter(sight(clean, hidden(clean, share)))
+    given = torch.full_like(clean.observed, share == 0)
+    assert found.points[given].isfinite().all()
