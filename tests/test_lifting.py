@@ -12,6 +12,7 @@ from solid_people import SKELETON, seen
 from kpcomplete.archive import KEY, read_archive
 from kpcomplete.camera import Camera
 from kpcomplete.exporter.csv import Csv
+from kpcomplete.exporter.netcdf import Netcdf
 from kpcomplete.frame import Detection, Frame, StreamInfo
 from kpcomplete.lens import Lens
 from kpcomplete.lifter import Lifted
@@ -172,3 +173,20 @@ def test_archives_of_before_have_no_deviations(tmp_path):
     table = pq.read_table(path).drop_columns(["std3d"])
     pq.write_table(table.replace_schema_metadata({KEY: about}), path)
     assert np.isnan(read_archive(path).std3d["driver"]).all()
+
+
+def test_movement_gets_three_dimensions_if_asked(tmp_path):
+    xarray = pytest.importorskip("xarray", reason="needs kpcomplete[netcdf]")
+    clean = seen(windows=1, time=6)
+    source = Source(pixels(clean))
+    window = Window(past=20, hop=10, future=20)
+    pipeline = Pipeline(detector=Stored(), window=window, completer=Keep(), lifter=Planar())
+    run(pipeline, source, [Archive(path=tmp_path / "a.parquet", source=source)])
+    read = read_archive(tmp_path / "a.parquet")
+    (path,) = Netcdf(solid=True)(read, tmp_path / "a.nc")
+    with xarray.open_dataset(path) as dataset:
+        assert dataset.position.dims == ("time", "space", "keypoint", "individual")
+        assert list(dataset.space.values) == ["x", "y", "z"]
+        found = dataset.position.sel(individual="driver").values.transpose(0, 2, 1)
+        assert "assumed" in dataset.attrs["camera"]
+    np.testing.assert_allclose(found, read.joints3d["driver"])

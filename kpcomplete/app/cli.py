@@ -59,7 +59,7 @@ def spell_out(argument: str) -> str:
     """Return an argument as Hydra wants it, so that any path can be given as it is.
 
     ``source=PATH`` is short for ``source.path=PATH``, unless PATH names one of ``conf/source``;
-    ``gate=null`` switches the gate off, as ``gate=none`` does.
+    ``gate=null`` switches the gate off, as ``gate=none`` does, and ``lifter=null`` the lifter.
 
     Example:
         >>> spell_out("source=my drive (1).mp4"), spell_out("source=synthetic")
@@ -67,6 +67,8 @@ def spell_out(argument: str) -> str:
     """
     if argument == "gate=null":  # Hydra wants a choice to be the name of a file
         return "gate=none"
+    if argument == "lifter=null":
+        return "~lifter"
     key, equals, value = argument.partition("=")
     if not equals or key not in PATHS:
         return argument

@@ -10,6 +10,7 @@ import numpy as np
 
 from kpcomplete.errors import MissingDependencyError
 from kpcomplete.output import whole
+from kpcomplete.pose import Array
 from kpcomplete.recording import Recording
 from kpcomplete.skeleton import Skeleton
 
@@ -18,18 +19,20 @@ from kpcomplete.skeleton import Skeleton
 class Netcdf:
     """Writes a poses dataset that ``movement`` opens (neuroinformatics-unit/movement).
 
-    ``position`` has the dimensions time, space, keypoint, individual, in pixels, NaN where
-    missing; ``confidence`` the same without space; ``state`` is 0 missing, 1 completed, 2
+    ``position`` has the dimensions time, space, keypoint, individual, in pixels or metres, NaN
+    where missing; ``confidence`` the same without space; ``state`` is 0 missing, 1 completed, 2
     observed. Time is in seconds. Individuals are the seats.
 
     Args:
         skeleton: Name of the skeleton to write; None keeps the recording's.
         completed: Include what was filled in.
+        solid: Positions in 3D, metres in the camera's frame; they have no 2D ones beside them.
         plural: Call the dimensions keypoints and individuals, as movement before 0.17 did.
     """
 
     skeleton: str | None = None
     completed: bool = True
+    solid: bool = False
     plural: bool = False
     ending: ClassVar[str] = ".nc"
 
@@ -48,7 +51,7 @@ class Netcdf:
             data_vars=self._variables(recording),
             coords={
                 "time": recording.times,
-                "space": ["x", "y"],
+                "space": ["x", "y", "z"] if self.solid else ["x", "y"],
                 joint: list(recording.skeleton.joints),
                 person: np.array(list(recording.raw), dtype=str),
             },
@@ -63,12 +66,17 @@ class Netcdf:
         return ("keypoints", "individuals") if self.plural else ("keypoint", "individual")
 
     def _variables(self, recording: Recording) -> dict[str, Any]:
-        people = list(recording.poses(completed=self.completed).values())
+        named = recording.poses(completed=self.completed)
+        people = list(named.values())
+        places = [poses.keypoints for poses in people]
+        if self.solid:
+            places = [_points(recording, seat) for seat in named]
         shape = (len(recording), len(recording.skeleton), len(people))
-        position = np.full((shape[0], 2, *shape[1:]), np.nan, dtype=np.float32)
+        size = 3 if self.solid else 2
+        position = np.full((shape[0], size, *shape[1:]), np.nan, dtype=np.float32)
         confidence, state = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int8)
         for i, poses in enumerate(people):
-            position[..., i] = poses.keypoints.transpose(0, 2, 1)
+            position[..., i] = places[i].transpose(0, 2, 1)
             confidence[..., i] = np.where(poses.is_missing, np.nan, poses.confidence)
             state[..., i] = poses.visibility
         flat = ("time", *self._names())
@@ -79,11 +87,18 @@ class Netcdf:
         }
 
 
+def _points(recording: Recording, seat: str) -> Array:
+    """Return ``[T, J, 3]`` metres, NaN where nobody was lifted."""
+    lost = np.full((len(recording), len(recording.skeleton), 3), np.nan, dtype=np.float32)
+    return recording.joints3d.get(seat, lost)
+
+
 def _attributes(recording: Recording) -> dict[str, Any]:
     return {
         "ds_type": "poses",
         "fps": recording.fps,
         "time_unit": "seconds",
+        "camera": json.dumps(recording.camera),
         "source_software": "kpcomplete",
         "source_file": recording.name,
         "log": json.dumps([recording.provenance], default=str),

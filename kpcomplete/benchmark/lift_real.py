@@ -1,0 +1,125 @@
+"""Lifting of what a real detector found: in drawn cabins, and of a man whom four cameras watch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kpcomplete import metric
+from kpcomplete.benchmark.lift_drawn import Drawn
+from kpcomplete.benchmark.lift_views import View, triangulated
+from kpcomplete.camera import Camera
+from kpcomplete.completer import Completer
+from kpcomplete.gate import Gate
+from kpcomplete.gate.watch import Guard
+from kpcomplete.lifter import Lifter
+from kpcomplete.lifting import Lifting, Solid
+from kpcomplete.pipeline import complete
+from kpcomplete.pose import PoseSequence
+from kpcomplete.skeleton import CANONICAL, Skeleton
+
+Array = npt.NDArray[Any]
+_FLANKS = {("left_shoulder", "left_hip"), ("right_shoulder", "right_hip")}  # no bones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """What `process` does after detection.
+
+    Attributes:
+        completer: Fills in joints.
+        gate: Tells invented joints; None believes all.
+        lifter: Finds the third dimension.
+        min_confidence: Of the detector, 0..1.
+    """
+
+    completer: Completer
+    lifter: Lifter
+    gate: Gate | None = None
+    min_confidence: float = 0.5
+
+    def __call__(self, poses: PoseSequence, camera: Camera, *, rigid: bool = True) -> Solid:
+        """Return a person in 3D."""
+        return self.solid(self.completed(poses), camera, rigid=rigid)
+
+    def completed(self, poses: PoseSequence) -> PoseSequence:
+        """Return a person with its joints filled in."""
+        trusted = poses.hide(poses.confidence < self.min_confidence)
+        if self.gate is not None:
+            trusted = trusted.hide(Guard(self.gate)(poses))
+        return complete([trusted], self.completer)[poses.person]
+
+    def solid(self, done: PoseSequence, camera: Camera, *, rigid: bool = True) -> Solid:
+        """Return a completed person in 3D."""
+        lifting = Lifting(lifter=self.lifter, camera=camera, rigid=rigid)
+        return lifting({done.person: done})[done.person]
+
+
+def cabins(people: Sequence[Drawn], chain: Chain) -> dict[str, float]:
+    """Print how far joints of drawn people are from the truth, and return the figures.
+
+    Returns:
+        ``over_mediapipe``: mean error per joint over that of MediaPipe's world landmarks, both from
+        the middle of the shoulders; ``hidden_over_mediapipe``: of joints that something hides;
+        ``dash_median_cm``: of the distance of the nose from the dash, with a known camera;
+        ``bone_sd_mm``: the largest standard deviation of a bone's length over a recording;
+        ``rigid_cost_mm``: by how much joints are worse for that.
+    """
+    ours, loose, theirs, hidden, dash, bones = [], [], [], [], [], []
+    for person in people:
+        done = chain.completed(person.poses())
+        solid = chain.solid(done, person.camera)
+        truth = _relative(person.truth)
+        ours.append(1000 * metric.distance(_relative(solid.points), truth))
+        free = chain.solid(done, person.camera, rigid=False)
+        loose.append(1000 * metric.distance(_relative(free.points), truth))
+        theirs.append(1000 * metric.distance(_relative(person.world), truth))
+        hidden.append(~person.visible)
+        nose = [person.camera.to_world(p[:, 0])[:, 1] for p in (solid.points, person.truth)]
+        dash.append(100 * np.abs(nose[0] - nose[1]))
+        bones.append(1000 * spread_of_bones(solid.points))
+    us, free_us, them, gone = (np.concatenate(x) for x in (ours, loose, theirs, hidden))
+    both = np.isfinite(us) & np.isfinite(them)
+    print(f"\ndrawn cabins, {len(people)} people, mm      ours   world landmarks")
+    for name, where in (("all", both), ("seen", both & ~gone), ("hidden", both & gone)):
+        print(f"  {name:<8} {where.sum():>8} joints {us[where].mean():>14.1f} "
+              f"{them[where].mean():>17.1f}")  # fmt: skip
+    return {
+        "over_mediapipe": float(us[both].mean() / them[both].mean()),
+        "hidden_over_mediapipe": float(us[both & gone].mean() / them[both & gone].mean()),
+        "dash_median_cm": float(np.nanmedian(np.concatenate(dash))),
+        "bone_sd_mm": float(np.max(bones)),
+        "rigid_cost_mm": float(us[both].mean() - free_us[both].mean()),
+    }
+
+
+def room(seen: Mapping[str, View], chain: Chain) -> float:
+    """Print how far each view's 3D is from what all views say, mm after alignment; their mean."""
+    truth = triangulated(seen)
+    errors = []
+    print("\nfour cameras, mm after the best move, turn and scale of each pose")
+    for name, view in seen.items():
+        poses = view.poses[: len(truth)]
+        solid = chain(poses, view.camera)
+        there = view.camera.to_camera(truth)
+        errors.append(1000 * metric.pa_mpjpe(solid.points, there))
+        off = 1000 * metric.mean_error(_relative(solid.points), _relative(there))
+        print(f"  {name}: {errors[-1]:.1f} (not aligned, from the shoulders: {off:.1f})")
+    return float(np.mean(errors))
+
+
+def spread_of_bones(points: Array) -> float:
+    """Return the largest standard deviation of a bone's length over time, metres."""
+    skeleton = Skeleton.load(CANONICAL)
+    pairs = [skeleton.indices(bone) for bone in skeleton.bones if bone not in _FLANKS]
+    first, second = (list(side) for side in zip(*pairs, strict=True))
+    lengths = np.linalg.norm(points[:, first] - points[:, second], axis=-1)
+    return float(np.nanstd(lengths, axis=0).max())
+
+
+def _relative(points: Array) -> Array:
+    ends = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
+    found: Array = points - points[:, ends].mean(axis=1, keepdims=True)
+    return found
