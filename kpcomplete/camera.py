@@ -1,7 +1,7 @@
 """A pinhole camera with the lens distortion of OpenCV: from points to pixels and back."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,6 +161,12 @@ class Camera:
             "distortion": list(self.distortion), "assumed": self.assumed,
             **{k: None if v is None else np.asarray(v).tolist() for k, v in pose.items()},
         }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Camera":
+        """Return the camera that `as_dict` wrote."""
+        pose = {k: None if values[k] is None else np.asarray(values[k]) for k in ("turn", "shift")}
+        return cls(**{**values, **pose, "distortion": tuple(values["distortion"])})
 
     def _distort(self, x: Array, y: Array) -> tuple[Array, Array]:
         k1, k2, p1, p2, k3, k4, k5, k6 = self._coefficients()

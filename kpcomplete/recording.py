@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kpcomplete.camera import Camera
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import CANONICAL, Skeleton, convert
@@ -53,6 +54,17 @@ class Recording:
     def poses(self, *, completed: bool = True) -> Mapping[str, PoseSequence]:
         """Return what was completed, or only what the detector saw."""
         return self.completed if completed else self.raw
+
+    def in_car(self) -> Mapping[str, Array]:
+        """Return ``joints3d`` in the car's frame, as the calibration of the camera has it.
+
+        Raises:
+            SettingError: If the calibration did not say where the camera is.
+        """
+        if self.camera is None:
+            return {}
+        camera = Camera.from_dict(self.camera)
+        return {seat: camera.to_world(points) for seat, points in self.joints3d.items()}
 
     def to(self, skeleton: Skeleton) -> "Recording":
         """Return the recording in another skeleton, by joint name."""

@@ -11,6 +11,7 @@ from solid_people import SKELETON, seen
 
 from kpcomplete.archive import KEY, read_archive
 from kpcomplete.camera import Camera
+from kpcomplete.errors import SettingError
 from kpcomplete.exporter.csv import Csv
 from kpcomplete.exporter.netcdf import Netcdf
 from kpcomplete.frame import Detection, Frame, StreamInfo
@@ -20,6 +21,7 @@ from kpcomplete.lifter.planar import Planar
 from kpcomplete.lifting import Lifting
 from kpcomplete.pipeline import Pipeline, run
 from kpcomplete.pose import PoseSequence
+from kpcomplete.recording import Recording
 from kpcomplete.sink.archive import Archive
 from kpcomplete.window import Window
 
@@ -190,3 +192,17 @@ def test_movement_gets_three_dimensions_if_asked(tmp_path):
         found = dataset.position.sel(individual="driver").values.transpose(0, 2, 1)
         assert "assumed" in dataset.attrs["camera"]
     np.testing.assert_allclose(found, read.joints3d["driver"])
+
+
+def test_joints_are_in_the_car_if_the_camera_is():
+    turn = np.array([[-1.0, 0, 0], [0, 0, -1], [0, -1, 0]])  # x left, y back, z up; it looks ahead
+    there = replace(CAMERA, turn=turn, shift=-turn @ np.array([0.0, -1.2, 1.1]))
+    recording = Recording(
+        name="ride", fps=30.0, image_size=(640, 480), skeleton=SKELETON, frames=np.arange(1),
+        times=np.zeros(1), joints3d={"driver": np.array([[[0.1, 0.2, 0.8]] * 33])},
+        camera=there.as_dict(),
+    )  # fmt: skip
+    np.testing.assert_allclose(recording.in_car()["driver"][0, 0], [-0.1, -2.0, 0.9])
+    assert replace(recording, camera=None).in_car() == {}
+    with pytest.raises(SettingError, match="is in the car is not known"):
+        replace(recording, camera=CAMERA.as_dict()).in_car()

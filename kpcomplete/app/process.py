@@ -32,16 +32,17 @@ def main(cfg: DictConfig) -> None:
 def job_of(cfg: DictConfig) -> Process:
     """Return the job that a config like ``conf/process.yaml`` describes."""
     resolved = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    weights = dict(weights_of(resolved["completer"]))
+    parts = [resolved["completer"], resolved.get("lifter") or {}]
+    weights = {name: found for part in parts for name, found in weights_of(part)}
     job: Process = build(cfg.job, provenance=provenance(config=resolved, weights=weights))
     return job
 
 
-def weights_of(completer: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield name and SHA-256 of the files that a completer's settings name."""
-    for value in completer.values():
+def weights_of(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and SHA-256 of the files that the settings of a completer or lifter name."""
+    for value in part.values():
         if isinstance(value, str):
             try:
                 yield value, hashlib.sha256(find(value).read_bytes()).hexdigest()
             except (ModelFileError, OSError):
-                continue  # some other setting, or a file that the completer will complain about
+                continue  # some other setting, or a file that the part will complain about
