@@ -121,6 +121,15 @@ class PoseBatch:
         """Return a stretch of every window."""
         return self._map(lambda x: x[:, frames], lambda x: x)
 
+    def pieces(self, length: int) -> "PoseBatch":
+        """Cut every window into windows of ``length`` frames; what is left over is dropped."""
+        count = self.times.shape[1] // length
+
+        def cut(x: Tensor) -> Tensor:
+            return x[:, : count * length].reshape(len(x) * count, length, *x.shape[2:])
+
+        return self._map(cut, lambda x: x.repeat_interleave(count, dim=0))
+
     def to(self, device: torch.device | str) -> "PoseBatch":
         """Return the batch on another device."""
         return self._map(lambda x: x.to(device), lambda x: x.to(device))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 _ROOM = 2**23  # numbers in the largest intermediate tensor
+DOUBT = 4.0  # see `Conditional`; chosen on people who were not fitted
 
 
 class Conditional(NamedTuple):
@@ -16,11 +17,15 @@ class Conditional(NamedTuple):
     Attributes:
         mean: ``[N, S, 2]``.
         covariance: ``[N, S, 2, 2]``.
+        doubtful: ``[N, S, 2]`` the mean where no Gaussian is as sure to be the right one: squared
+            distances count a `DOUBT`-th. Seen joints of people unlike those of the fit say too
+            much about which camera it is.
         shift: ``[N, S, 2]`` how much the mean differs from that for a reference pose, or None.
     """
 
     mean: Tensor
     covariance: Tensor
+    doubtful: Tensor
     shift: Tensor | None
 
 
@@ -129,12 +134,12 @@ class Mixture:
                 for that pose to what it is for ``points``, the Gaussians' shares kept.
         """
         size, joints = observed.shape
-        mean = points.new_zeros(size, joints, 2)
+        mean, doubtful = points.new_zeros(2, size, joints, 2)
         covariance = points.new_zeros(size, joints, 2, 2)
         shift = None if reference is None else torch.zeros_like(mean)
         for group in self.groups(observed, len(self.weight) * self.mean.shape[1]):
             flat = group.spread(points[group.frame].flatten(1))
-            where, share = self.posterior(group, flat)
+            where, share, doubt = self.posterior(group, flat)
             middle = torch.einsum("pkn,pknd->pnd", share, where)
             inner = _pairs(where - middle[:, None])
             block = _blocks(group.left)
@@ -142,15 +147,17 @@ class Mixture:
             out = out + torch.einsum("pkn,pknja,pknjb->pnjab", share, inner, inner)
             place = (group.pattern, group.slot)
             mean[group.frame] = _pairs(middle[place])
+            broad = torch.einsum("pkn,pknd->pnd", doubt, where)
+            doubtful[group.frame] = _pairs(broad[place])
             covariance[group.frame] = out[place]
             if reference is not None and shift is not None:
                 moved = group.spread((points - reference)[group.frame].flatten(1))
                 step = (moved * group.mask[:, None])[:, None] @ group.gain.mT
                 shift[group.frame] = _pairs(torch.einsum("pkn,pknd->pnd", share, step)[place])
-        return Conditional(mean, covariance, shift)
+        return Conditional(mean, covariance, doubtful, shift)
 
-    def posterior(self, group: Group, flat: Tensor) -> tuple[Tensor, Tensor]:
-        """Return each Gaussian's mean ``[P, K, n, D]`` and share ``[P, K, n]`` of frames.
+    def posterior(self, group: Group, flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return each Gaussian's mean ``[P, K, n, D]``, share ``[P, K, n]``, share in doubt.
 
         Args:
             group: The frames.
@@ -160,8 +167,9 @@ class Mixture:
         where = self.mean[:, None] + apart @ group.gain.mT
         white = torch.linalg.solve_triangular(group.factor, apart.mT, upper=False)
         volume = group.factor.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-        likelihood = self.weight.log()[:, None] - volume[..., None] - white.square().sum(2) / 2
-        return where, likelihood.softmax(dim=1)
+        before = self.weight.log()[:, None] - volume[..., None]
+        squared = white.square().sum(dim=2) / 2
+        return where, (before - squared).softmax(dim=1), (before - squared / DOUBT).softmax(dim=1)
 
 
 def _pairs(flat: Tensor) -> Tensor:

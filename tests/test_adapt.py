@@ -149,7 +149,7 @@ def arguments(start, output, **changes):
     settings = {
         "strips": [strip(1500, f"{i}.csv", arm=0.5, seed=i) for i in range(3)],
         "objective": made,
-        "trainer": Trainer(steps=20, batch_size=8, learning_rate=1e-2, warmup=2, average=0.0,
+        "trainer": Trainer(steps=40, batch_size=8, learning_rate=1e-2, warmup=2, average=0.0,
                            progress=False),
         "trials": TRIALS, "weights": start, "output": output, "minutes": None, "rounds": 2,
         "shares": (0.5, 1.0), "held_out": 0.5, "length": 40, "windows": 12,
@@ -228,7 +228,9 @@ def test_kinds_that_the_recordings_do_not_show_keep_their_calibration(start, tmp
     adapt.run(**settings)
     arms = KINDS.index("arms_unseen")
     assert network.calibration[CAUSAL, arms] != pytest.approx(1.7)
-    unseen = KINDS.index("seen_longer")  # nothing is hidden for longer than 0.6 s and seen before
+    unseen = KINDS.index(
+        "arms_seen_longer"
+    )  # nothing is hidden for longer than 0.6 s and seen before
     assert network.calibration[CAUSAL, unseen] == pytest.approx(1.7)
     assert network.trust[CAUSAL, unseen] == pytest.approx(0.3)
 
@@ -237,7 +239,7 @@ def test_new_factors_count_the_more_the_more_is_kept_back(start):
     made = Reconstruct(model=adapt.load_network(start), corruption=RandomJoints(ratio=0.5, seed=1))
     made.network.calibration.fill_(1.7)
     before = {k: v.clone() for k, v in made.network.state_dict().items()}
-    kind = KINDS.index("seen_0.19s")
+    kind = KINDS.index("arms_seen_0.08s")
     apart = []
     for length in (400, 8000):  # 5 and 100 stretches
         kept = adapt.Sampler(sets=pool([strip(length)], length=40, absence=1.0), length=40)

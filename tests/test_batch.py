@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpcomplete.batch import PoseBatch, within_radius
+from kpcomplete.batch import Memory, PoseBatch, within_radius
 from kpcomplete.errors import ShapeError
 from kpcomplete.pose import PoseSequence
 from kpcomplete.skeleton import Skeleton
@@ -50,6 +52,16 @@ def test_concatenate_and_select():
     both = PoseBatch.concatenate([a, b])
     assert torch.equal(both.select(slice(2, 5)).keypoints, b.keypoints)
     assert torch.equal(both.frames(slice(1, 3)).times, both.times[:, 1:3])
+
+
+def test_pieces_are_shorter_windows_with_the_memory_of_the_long_ones():
+    memory = Memory(mean=torch.rand(2, 33, 2), count=torch.ones(2, 33))
+    whole = replace(PoseBatch.from_keypoints(torch.rand(2, 8, 33, 2)), memory=memory)
+    pieces = whole.pieces(3)
+    assert pieces.keypoints.shape == (4, 3, 33, 2)  # two frames of each window are left over
+    assert torch.equal(pieces.keypoints[3], whole.keypoints[1, 3:6])
+    assert torch.equal(pieces.times[2], whole.times[1, :3])
+    assert torch.equal(pieces.memory.mean[1], memory.mean[0])
 
 
 @given(st.floats(0.3, 3), st.floats(0.3, 3), st.floats(-0.9, 0.9), st.floats(0.1, 4))

@@ -12,7 +12,7 @@ from kpcomplete.completer.kalman import Kalman
 from kpcomplete.completer.motion import Variogram
 from kpcomplete.completer.neighbours import Neighbours
 from kpcomplete.errors import ModelFileError, SettingError
-from kpcomplete.mixture import Mixture
+from kpcomplete.mixture import DOUBT, Mixture
 
 # a random walk of 2 body units squared per second
 WALK = {"lags": torch.tensor([1.0, 10.0]), "squares": torch.tensor([[2.0], [20.0]]).expand(2, 33)}
@@ -79,6 +79,11 @@ def test_a_mixture_conditions_as_the_textbook_says():
                   covariance=torch.eye(4).expand(2, 4, 4))  # fmt: skip
     near = two.condition(torch.tensor([[[50.0, 50], [0, 0]]]), torch.tensor([[True, False]]))
     torch.testing.assert_close(near.mean[0, 1], torch.tensor([7.0, 7.0]))
+    nearly = torch.tensor([[[25.0, 25.1], [0, 0]]])  # 5 nearer to the second, in halved squares
+    found = two.condition(nearly, torch.tensor([[True, False]]))
+    share = torch.tensor([5.0, 5.0 / DOUBT]).sigmoid()
+    torch.testing.assert_close(found.mean[0, 1, 0], 5 + 2 * share[0], rtol=1e-4, atol=0)
+    torch.testing.assert_close(found.doubtful[0, 1, 0], 5 + 2 * share[1], rtol=1e-4, atol=0)
     middle = two.condition(torch.tensor([[[25.0, 25], [0, 0]]]), torch.tensor([[True, False]]))
     torch.testing.assert_close(middle.covariance[0, 1], torch.eye(2) + 1.0)  # 1 apart either way
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -83,6 +85,8 @@ def test_mocap_is_seen_once_by_each_camera(tmp_path):
     assert poses.people == ("a", "b", "a", "b")
     assert torch.isfinite(poses.keypoints[:, SKELETON.indices(data.joints)]).all()
     assert poses.keypoints.isnan().all(dim=-1).sum(dim=1).tolist() == [30] * 10
+    twice = replace(data, cameras=[FRONT], draws=2).load()  # the same draws
+    torch.testing.assert_close(twice.keypoints, poses.keypoints, equal_nan=True)
     again = data.load()
     torch.testing.assert_close(again.keypoints, poses.keypoints, equal_nan=True)
 
@@ -97,5 +101,5 @@ def test_mocap_says_what_is_wrong(tmp_path):
         Mocap(file=str(file), joints=joints, cameras=[FRONT]).load()
     with pytest.raises(SourceError, match="has no joint 'q'; it has"):
         Mocap(file=str(file), joints=joints | {"nose": ["q"]}, cameras=[FRONT]).load()
-    with pytest.raises(SettingError, match="needs a camera and both shoulders"):
+    with pytest.raises(SettingError, match="needs a camera, one draw of it and both shoulders"):
         Mocap(file=str(file), joints={"left_shoulder": ["l"]}, cameras=[FRONT])

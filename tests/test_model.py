@@ -10,7 +10,7 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.model.layers import Shift, factors
 from kpcomplete.model.linear import Linear
 from kpcomplete.model.loss import masked_mean, student_nll
-from kpcomplete.model.places import curve
+from kpcomplete.model.places import LEAST, free_curve, reach, stiff_curve
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import NEVER, Timeline
 
@@ -110,13 +110,25 @@ def temporal():
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_temporal_starts_as_the_straight_line(temporal, causal):
-    batch = PoseBatch.from_keypoints(torch.randn(2, 30, 33, 2))
+def test_temporal_starts_near_the_straight_line(temporal, causal):
+    along = torch.linspace(0, 1, 30)[:, None, None]
+    batch = PoseBatch.from_keypoints(along + torch.randn(2, 1, 33, 2).expand(2, 30, 33, 2))
     hidden = torch.rand(batch.observed.shape) < 0.5
     hidden[:, 0] = False
     found = temporal(batch.hide(hidden), causal=causal)
     base = Timeline.of(batch.hide(hidden), causal=causal).base
-    torch.testing.assert_close(found.mean, base, atol=0.05, rtol=0)  # hardly drawn from it
+    torch.testing.assert_close(found.mean, base, atol=0.03, rtol=0)
+
+
+def test_temporal_starts_halfway_towards_the_curve_in_long_gaps(temporal):
+    wave = torch.sin(torch.arange(60) / 12)[:, None, None].expand(1, 60, 33, 2)
+    batch = PoseBatch.from_keypoints(wave.clone())
+    gap = torch.zeros_like(batch.observed)
+    gap[:, 20:45] = True
+    timeline = Timeline.of(batch.hide(gap), causal=False)
+    line, bent = timeline.base[:, 32], stiff_curve(timeline)[:, 32]
+    found = temporal(batch.hide(gap)).mean[:, 32]
+    assert ((found - line) / (bent - line)).mean().item() == pytest.approx(0.4, abs=0.15)
 
 
 def test_curve_has_the_places_and_velocities_of_both_ends():
@@ -127,9 +139,32 @@ def test_curve_has_the_places_and_velocities_of_both_ends():
     gap[:, 15:22] = True  # shorter than velocities reach
     timeline = Timeline.of(batch.hide(gap), causal=False)
     straight = (timeline.base - batch.keypoints)[:, 15:22].norm(dim=-1)
-    bent = (curve(timeline) - batch.keypoints)[:, 15:22].norm(dim=-1)
+    bent = (stiff_curve(timeline) - batch.keypoints)[:, 15:22].norm(dim=-1)
     assert (bent < 0.6 * straight).all()  # velocities are those of a moment before
-    torch.testing.assert_close(curve(timeline)[:, :15], batch.keypoints[:, :15])
+    torch.testing.assert_close(stiff_curve(timeline)[:, :15], batch.keypoints[:, :15])
+
+
+def test_a_free_curve_follows_smooth_motion_through_long_gaps():
+    wave = torch.sin(torch.arange(90) / 15)[:, None, None].expand(1, 90, 33, 2)
+    batch = PoseBatch.from_keypoints(wave.clone())
+    gap = torch.zeros_like(batch.observed)
+    gap[:, 30:60] = True
+    timeline = Timeline.of(batch.hide(gap), causal=False)
+    off = [(made - batch.keypoints)[:, 30:60].abs().mean() for made in
+           (free_curve(timeline), stiff_curve(timeline), timeline.base)]  # fmt: skip
+    assert off[0] < 0.5 * off[1] < 0.5 * off[2]
+
+
+def test_reach_is_as_far_as_joints_move_anyway():
+    speed = torch.tensor([0.0, 0.5, 1.0]).repeat(11)[None, None, :, None]
+    points = speed * torch.arange(60)[None, :, None, None] / 30 + torch.zeros(1, 1, 1, 2)
+    batch = PoseBatch.from_keypoints(points)
+    gap = torch.zeros_like(batch.observed)
+    gap[:, 20:40] = True
+    for causal in (False, True):
+        far = reach(Timeline.of(batch.hide(gap), causal=causal))[0, 35]
+        assert far[0].item() == pytest.approx(LEAST, abs=1e-3)
+        assert (far[2] - LEAST).item() == pytest.approx(2 * (far[1] - LEAST).item(), rel=1e-3)
 
 
 def test_temporal_gives_back_what_is_observed(temporal):

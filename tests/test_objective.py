@@ -90,9 +90,32 @@ def test_causal_is_drawn(share, expected, monkeypatch):
     assert set(found) == expected
 
 
+def test_some_batches_are_cut_in_training(monkeypatch):
+    made = objective(short=0.5)
+    shapes = []
+
+    def loss(corrupted, clean, causal):
+        shapes.append(corrupted.observed.shape)
+        return {}
+
+    monkeypatch.setattr(made.network, "loss", loss)
+    for step in range(60):
+        made.reseed(step)
+        made.train()(clean(size=4))
+    lengths = [time for _, time, _ in shapes]
+    assert 15 < lengths.count(40) < 45
+    assert min(lengths) == 1
+    assert all(size == min(4 * (40 // time), 64) for size, time, _ in shapes)
+    shapes.clear()
+    made.eval()(clean(size=4))
+    assert shapes == [(4, 40, 33)]
+
+
 def test_refuses_a_share_that_is_none():
     with pytest.raises(ValueError, match=r"causal must be a share in 0\.\.1, but got 2"):
         objective(causal=2)
+    with pytest.raises(ValueError, match="short"):
+        objective(short=-0.1)
 
 
 def test_support_counts_both_sides_if_mirrored():
@@ -110,7 +133,7 @@ def test_calibration_makes_regions_hold_what_they_say():
     made.corruption = RandomJoints(ratio=0.5, hold=20, seed=1)
     figures = made.calibrate(clean(40, seed=1))
     factors = made.network.calibration
-    long, arms = KINDS.index("seen_0.19s"), KINDS.index("arms_unseen")
+    long, arms = KINDS.index("arms_seen_0.19s"), KINDS.index("arms_unseen")
     assert factors[OFFLINE, long] != 1
     assert factors[CAUSAL, arms] != 1
     assert figures["causal_arms_unseen_factor"] == factors[CAUSAL, arms].item()
@@ -126,8 +149,8 @@ def test_kinds_that_do_not_occur_are_not_calibrated():
     made.corruption = Parts(parts=["face"])
     figures = made.calibrate(clean())
     assert "offline_face_unseen_factor" in figures
-    assert "offline_seen_0.19s_factor" not in figures
-    assert made.network.calibration[OFFLINE, KINDS.index("seen_0.19s")] == 1
+    assert "offline_arms_seen_0.19s_factor" not in figures
+    assert made.network.calibration[OFFLINE, KINDS.index("arms_seen_0.19s")] == 1
 
 
 def test_evaluation_of_an_untrained_network_is_the_straight_line():

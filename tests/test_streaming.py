@@ -209,11 +209,10 @@ def test_given_answers_as_the_mixture_does(count):
     expected = mixture.condition(points[None], observed[None])
     given = Given(mixture)
     for _ in range(2):  # worked out, and kept
-        mean, covariance = given(points.numpy(), observed.numpy())
-        torch.testing.assert_close(torch.from_numpy(mean), expected.mean[0], rtol=1e-6, atol=1e-7)
-        torch.testing.assert_close(
-            torch.from_numpy(covariance), expected.covariance[0], rtol=1e-6, atol=1e-7
-        )
+        found = given(points.numpy(), observed.numpy())
+        wanted = (expected.mean[0], expected.covariance[0], expected.doubtful[0])
+        for one, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(torch.from_numpy(one), other, rtol=1e-6, atol=1e-7)
 
 
 def completer(made, causal=True):

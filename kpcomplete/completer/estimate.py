@@ -74,7 +74,7 @@ def _moments(
     )
     total, square = torch.zeros_like(mean), torch.zeros_like(covariance)
     for group in model.groups(observed, per_frame=len(mean)):
-        where, _ = model.posterior(group, group.spread(flat[group.frame]))
+        where, _, _ = model.posterior(group, group.spread(flat[group.frame]))
         where = where[group.pattern, 0, group.slot]
         size = torch.bincount(group.pattern, minlength=len(group.mask)).double()
         total += where.sum(dim=0)

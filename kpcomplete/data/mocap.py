@@ -27,7 +27,8 @@ class Mocap:
         file: ``.npz`` with ``joints [N, J, 3]`` in metres relative to joint 0, Y up, ``root
             [N, 3]``, ``clip_frames``, ``subject`` a clip, ``joint_names`` and ``fps``.
         joints: Canonical joint to the file's joint, or to several whose mean it is.
-        cameras: Kinds of camera; each clip is seen once by one of each.
+        cameras: Kinds of camera.
+        draws: How many cameras of each kind see each clip.
         seed: Same seed, same cameras.
 
     Raises:
@@ -37,15 +38,17 @@ class Mocap:
     file: str
     joints: Mapping[str, Sequence[str]]
     cameras: Sequence[CameraRange]
+    draws: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
         Skeleton.load(CANONICAL).indices(self.joints)
         needed = {"left_shoulder", "right_shoulder"}
-        if not self.cameras or not needed <= set(self.joints):
+        if not self.cameras or self.draws < 1 or not needed <= set(self.joints):
             raise SettingError(
-                f"motion capture needs a camera and both shoulders, but got "
-                f"{len(self.cameras)} cameras and the joints {sorted(self.joints)}"
+                f"motion capture needs a camera, one draw of it and both shoulders, but got "
+                f"{len(self.cameras)} cameras, {self.draws} draws and the joints "
+                f"{sorted(self.joints)}"
             )
 
     def load(self) -> PoseSet:
@@ -57,7 +60,7 @@ class Mocap:
         return PoseSet.concatenate(self.views())
 
     def views(self) -> list[PoseSet]:
-        """Return one set a kind of camera."""
+        """Return one set a camera."""
         points, lengths, people, fps = self.read()
         skeleton = Skeleton.load(CANONICAL)
         clip = torch.arange(len(lengths)).repeat_interleave(lengths)
@@ -67,7 +70,7 @@ class Mocap:
         )
         generator = torch.Generator().manual_seed(self.seed)
         sets = []
-        for camera in self.cameras:
+        for camera in (c for c in self.cameras for _ in range(self.draws)):
             pixels = project(
                 points, clip, (left + right) / 2, body_axes(left, right), camera, generator
             )

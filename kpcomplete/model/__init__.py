@@ -45,6 +45,7 @@ class Latent:
         code: One latent a frame.
         timeline: What time adds to it: when each joint was last and will next be observed.
         prior: What the network starts from, if it starts from anything.
+        doubtful: The same in doubt, see `kpcomplete.mixture.Conditional`.
         features: What is known of each joint, where decoding looks at it once more.
         middle: Of a variational network, where the latents are that fit.
         log_variance: And the logarithm of how far around, squared.
@@ -53,6 +54,7 @@ class Latent:
     code: Float[Tensor, "batch time latent"]
     timeline: Timeline
     prior: Prediction | None = None
+    doubtful: Float[Tensor, "batch time joint 2"] | None = None
     features: Tensor | None = None
     middle: Float[Tensor, "batch time latent"] | None = None
     log_variance: Float[Tensor, "batch time latent"] | None = None

@@ -6,7 +6,7 @@ from scipy.special import expit
 
 from kpcomplete.model import CAUSAL, Prediction
 from kpcomplete.model.moment import Moment
-from kpcomplete.model.places import KEEPS
+from kpcomplete.model.places import KEEPS, LEAST
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import EDGES, REGIONS, region
 from kpcomplete.pose import Array
@@ -26,17 +26,18 @@ class Decide:
         ends = np.cumsum(network.parts)
         self.parts = [slice(end - n, end) for end, n in zip(ends, network.parts, strict=True)]
         self.region: Array = region().numpy()
+        self.seen_kind = 2 * len(REGIONS) + (len(EDGES) + 1) * self.region
 
     def __call__(self, moment: Moment, heads: Array) -> Prediction:
         """Return where joints are, for the heads' ``[P, J, O]``."""
         pull, place, offset, seen_shape, source, guess, shape = (
             heads[..., part] for part in self.parts
         )
-        waited = 2 * len(REGIONS) + np.searchsorted(EDGES, moment.since)
+        waited = self.seen_kind + np.searchsorted(EDGES, moment.since)
         unseen = self.region + len(REGIONS) * moment.remembered
         kind = np.where(moment.seen, waited, unseen)
         trust, seen = self.trust[kind][..., None], moment.seen[..., None]
-        drawn = self._drawn(moment, pull, place) + 0.1 * self.spread * offset
+        drawn = self._drawn(moment, pull, place) + 0.2 * _reach(moment)[..., None] * offset
         squared = np.square(moment.since)
         gate = (squared / (squared + self.onset**2) * self.supported)[..., None]
         corrected = moment.before + trust * gate * drawn
@@ -61,10 +62,10 @@ class Decide:
         Most of `Temporal`'s places are there when nothing comes after.
         """
         weight = _softmax(place, moment.remembered)
-        gone = KEEPS * -np.expm1(-np.minimum(moment.since, 10.0) / KEEPS)
+        gone = _fading(moment.since)
         memory = moment.memory - moment.before
         drawn = weight[..., 2:3] * (moment.average - moment.before)
-        drawn += weight[..., 3:4] * moment.velocity * gone[..., None]
+        drawn += weight[..., 3:4] * moment.velocity * gone
         drawn += (weight[..., -2:-1] + weight[..., -1:]) * memory + weight[..., -1:] * moment.shift
         out: Array = drawn * expit(pull)
         return out
@@ -73,9 +74,23 @@ class Decide:
         """Return how far a joint that was never seen is from what the mixture says."""
         weight = _softmax(source, moment.remembered)
         memory = moment.memory - moment.guess
-        out: Array = weight[..., :1] * 0.3 * self.spread * guess
+        out: Array = (weight[..., :1] + weight[..., 1:2]) * 0.3 * self.spread * guess
+        out += weight[..., 1:2] * (moment.doubtful - moment.guess)
         out += (weight[..., -2:-1] + weight[..., -1:]) * memory + weight[..., -1:] * moment.shift
         return out
+
+
+def _reach(moment: Moment) -> Array:
+    """Return what `kpcomplete.model.places.reach` does when causal."""
+    apart = np.square(moment.before - moment.average).sum(axis=-1) / 2
+    going = np.square(moment.velocity * _fading(moment.since)).sum(axis=-1)
+    out: Array = LEAST + np.sqrt(apart + going + 1e-9)
+    return out
+
+
+def _fading(seconds: Array) -> Array:
+    out: Array = (KEEPS * -np.expm1(-np.minimum(seconds, 10.0) / KEEPS))[..., None]
+    return out
 
 
 def _softmax(logits: Array, remembered: Array) -> Array:

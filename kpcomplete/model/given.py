@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kpcomplete.mixture import Mixture
+from kpcomplete.mixture import DOUBT, Mixture
 from kpcomplete.pose import Array
 
 _KEPT = 16  # patterns; each takes up to 0.4 MB
@@ -48,8 +48,8 @@ class Given:
         self.volume: Array = np.linalg.slogdet(self.covariance)[1]
         self._patterns: OrderedDict[bytes, _Pattern] = OrderedDict()
 
-    def __call__(self, points: Array, observed: Array) -> tuple[Array, Array]:
-        """Return the mean ``[S, 2]`` and covariance ``[S, 2, 2]`` of all joints of a pose.
+    def __call__(self, points: Array, observed: Array) -> tuple[Array, Array, Array]:
+        """Return mean ``[S, 2]``, covariance ``[S, 2, 2]`` and doubtful mean of all joints.
 
         Args:
             points: ``[S, 2]`` body units; of no meaning where not observed.
@@ -57,18 +57,18 @@ class Given:
         """
         known = self._pattern(observed)
         mean = points.astype(np.float64).ravel()
+        doubtful = mean.copy()
         covariance = np.zeros((len(observed), 2, 2))
         apart = (mean[known.seen] - self.mean[:, known.seen])[..., None]
         squared = (apart * (known.inverse @ apart)).sum(axis=(1, 2))
-        share = known.share - squared / 2
-        share = np.exp(share - share.max())
-        share /= share.sum()
+        share = _softmax(known.share - squared / 2)
         where = self.mean[:, known.hidden] + (known.gain @ apart)[..., 0]
         mean[known.hidden] = share @ where
+        doubtful[known.hidden] = _softmax(known.share - squared / (2 * DOUBT)) @ where
         inner = (where - mean[known.hidden]).reshape(len(where), where.shape[1] // 2, 2)
         spread = inner[..., :, None] * inner[..., None, :] + known.left
         covariance[~observed] = np.tensordot(share, spread, 1)
-        return mean.reshape(-1, 2), covariance
+        return mean.reshape(-1, 2), covariance, doubtful.reshape(-1, 2)
 
     def _pattern(self, observed: Array) -> _Pattern:
         key = observed.tobytes()
@@ -95,6 +95,11 @@ class Given:
             left = _blocks(left)
             volume = self.volume + np.linalg.slogdet(own)[1]
         return _Pattern(seen, hidden, gain, inverse, self.weight - volume / 2, left)
+
+
+def _softmax(logits: Array) -> Array:
+    weight: Array = np.exp(logits - logits.max())
+    return weight / weight.sum()
 
 
 def _parts(matrix: Array, first: Array, second: Array) -> tuple[Array, Array, Array]:

@@ -26,6 +26,7 @@ class State:
         centre: ``[P, 2]`` see `Placement`.
         scale: ``[P]``.
         guess: ``[P, J, 2]`` what the mixture says.
+        doubtful: ``[P, J, 2]`` the same in doubt.
         root: ``[P, J, 2, 2]`` factor of its covariance.
         bases: ``[P, 9, J, 2]`` ring of last observations, or else guesses.
         looked: ``[P, R, W]`` float32, rings of what the convolutions have to look back to.
@@ -43,6 +44,7 @@ class State:
     centre: Array
     scale: Array
     guess: Array
+    doubtful: Array
     root: Array
     bases: Array
     looked: Array
@@ -64,6 +66,7 @@ class State:
             centre=np.zeros((people, 2)),
             scale=np.ones(people),
             guess=np.zeros(pair),
+            doubtful=np.zeros(pair),
             root=np.zeros((*pair, 2)),
             bases=np.zeros((people, max(STEPS) + 1, joints, 2)),
             looked=np.zeros((people, *rings), np.float32),

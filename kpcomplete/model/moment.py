@@ -23,6 +23,7 @@ class Moment:
         memory: ``[P, J, 2]`` where the person usually has the joint.
         remembered: ``[P, J]`` whether that is known.
         guess: ``[P, J, 2]`` what the mixture says.
+        doubtful: ``[P, J, 2]`` the same in doubt.
         root: ``[P, J, 2, 2]`` factor of its covariance.
         shift: ``[P, 1, 2]`` how far head and shoulders are from where they usually are.
         steps: How far ``before``, or else ``guess``, is from what it was `STEPS` frames ago.
@@ -37,6 +38,7 @@ class Moment:
     memory: Array
     remembered: Array
     guess: Array
+    doubtful: Array
     root: Array
     shift: Array
     steps: Sequence[Array]

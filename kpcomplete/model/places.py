@@ -8,40 +8,72 @@ from torch import Tensor
 from kpcomplete.model.timeline import NEVER, Timeline
 
 KEEPS = 0.25  # seconds in which a velocity dies away
-_BEND = 0.3  # seconds on which velocities at the ends bend a curve, at most
+LEAST = 0.01  # body units that any joint may be off its line
+BEND = 0.3  # seconds on which velocities at the ends bend a stiff curve, at most
 
 
 def places_in_time(timeline: Timeline) -> tuple[Tensor, ...]:
     """Return where time alone says a joint may be, other than on the straight line."""
     before, after = timeline.before, timeline.after
-    gone, coming = (
-        (KEEPS * -torch.expm1(-seconds.clamp_max(10.0) / KEEPS))[..., None]
-        for seconds in (timeline.since, timeline.until)
-    )
+    gone, coming = (_fading(seconds) for seconds in (timeline.since, timeline.until))
     return (
         before,
         after,
         timeline.average,
         before + timeline.arriving * gone,
         after + timeline.leaving * coming,
-        curve(timeline),
+        free_curve(timeline),
+        stiff_curve(timeline),
     )
 
 
-def curve(timeline: Timeline) -> Tensor:
+def stiff_curve(timeline: Timeline) -> Tensor:
     """Return a cubic Hermite spline between observations; the line where there is only one.
 
-    Velocities that would swing a long gap far out are shortened.
+    For noisy points: velocities are those over some frames, and shortened where they would swing
+    a long gap far out.
     """
+    return _curve(timeline, timeline.arriving, timeline.leaving, BEND)
+
+
+def free_curve(timeline: Timeline) -> Tensor:
+    """Return the same with the velocities of single frames, never shortened: for smooth motion."""
+    return _curve(timeline, timeline.arriving_now, timeline.leaving_now, NEVER)
+
+
+def _curve(timeline: Timeline, arriving: Tensor, leaving: Tensor, bend: float) -> Tensor:
     both = torch.maximum(timeline.since, timeline.until) < NEVER
     whole = timeline.since + timeline.until
     u = torch.where(both, timeline.since / whole.clamp_min(1e-9), 0.0)[..., None]
-    reach = whole.clamp_max(_BEND)[..., None]
-    step = u.square() * (3 - 2 * u)
-    bent = timeline.before + step * (timeline.after - timeline.before)
-    bent = bent + reach * timeline.arriving * u * (1 - u).square()
-    bent = bent + reach * timeline.leaving * u.square() * (1 - u)
+    long = torch.where(both, whole, 0.0).clamp_max(bend)[..., None]
+    bent = timeline.before + u.square() * (3 - 2 * u) * (timeline.after - timeline.before)
+    bent = bent + long * arriving * u * (1 - u).square() + long * leaving * u.square() * (1 - u)
     return torch.where(both[..., None], bent, timeline.base)
+
+
+def reach(timeline: Timeline) -> Tensor:
+    """Return ``[B, T, J]`` how far off its straight line a joint may well be, body units.
+
+    Joints that rest are where they were; those that move leave the line by about as much as they
+    move anyway.
+    """
+    before, after = timeline.before, timeline.after
+    gone, coming = (_fading(seconds) for seconds in (timeline.since, timeline.until))
+    apart = (
+        0.5 * (after - before),
+        0.5 * (before - timeline.average),
+        0.5 * (after - timeline.average),
+        timeline.arriving * gone,
+        timeline.leaving * coming,
+    )
+    squared = sum(part.square().sum(dim=-1) for part in apart)
+    assert isinstance(squared, Tensor)
+    return LEAST + (squared + 1e-9).sqrt()
+
+
+def _fading(seconds: Tensor) -> Tensor:
+    """Return seconds of a velocity that dies away."""
+    return (KEEPS * -torch.expm1(-seconds.clamp_max(10.0) / KEEPS))[..., None]
 
 
 def moved_along(timeline: Timeline, anchors: Sequence[int]) -> Tensor:

@@ -122,15 +122,17 @@ class Stream:
         """Ask the mixture about the average pose, as often as the network does."""
         state = self._state
         for row in np.flatnonzero(state.frames % EVERY == 0):
-            mean, scale = self._middle.copy(), state.scale[row]
+            mean, doubtful, scale = self._middle.copy(), self._middle.copy(), state.scale[row]
             root = (0.5 * self._decide.spread[:, 0])[:, None, None] * np.eye(2)
             if self._given is not None:
                 which, seen = self._given.joints, state.count[row] > 0
                 average = state.total[row] / np.maximum(state.count[row], 1)[:, None]
                 average = (average - state.centre[row]) / scale
-                mean[which], covariance = self._given(average[which], seen[which])
+                found = self._given(average[which], seen[which])
+                mean[which], covariance, doubtful[which] = found
                 root[which] = np.linalg.cholesky(covariance + 1e-4 * np.eye(2))
             state.guess[row] = mean * scale + state.centre[row]
+            state.doubtful[row] = doubtful * scale + state.centre[row]
             state.root[row] = root * scale
 
     def _moment(self, batch: PoseBatch, seconds: float) -> Moment:
@@ -156,6 +158,7 @@ class Stream:
             memory=memory,
             remembered=remembered,
             guess=(state.guess - centre) / scale,
+            doubtful=(state.doubtful - centre) / scale,
             root=state.root / scale[..., None],
             shift=shift / np.maximum(both.sum(axis=1, keepdims=True), 1),
             steps=[step / scale for step in self._steps(here)],

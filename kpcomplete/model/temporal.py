@@ -10,14 +10,14 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.mixture import Mixture
 from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Latent, Prediction
 from kpcomplete.model.layers import Shift, TemporalBlock, factors
-from kpcomplete.model.places import age, earlier, moved_along, places_in_time, weighted_mean
+from kpcomplete.model.places import age, earlier, moved_along, places_in_time, reach, weighted_mean
 from kpcomplete.model.timeline import NEVER, Timeline
 
 EVERY = 16  # frames
-_FEATURES = 41  # of each joint, see `Temporal._features`
+_FEATURES = 43  # of each joint, see `Temporal._features`
 STEPS = (2, 8)  # frames back over which a joint's movement is looked at
-_PLACES = 8  # beside the straight line, see `places_in_time`, and two of the memory
-_CURVE = 5  # the best of them to begin with
+_PLACES = 9  # beside the straight line, see `places_in_time`, and two of the memory
+_CURVE = 6  # the best of them to begin with
 ANCHORS = ("nose", "left_shoulder", "right_shoulder")  # a body is where these are
 
 
@@ -36,8 +36,8 @@ class Temporal(Autoencoder):
       observation, so that single lost frames stay straight.
     - a joint that was not observed at all is where the person usually has it, in the image or moved
       along with the body, or where other people have it: a mixture of Gaussians over poses, see
-      `adopt`, given the joints that are seen, and what the network adds. Without such a mixture it
-      starts from the mean pose.
+      `adopt`, given the joints that are seen, sure or in doubt, and what the network adds. Without
+      such a mixture it starts from the mean pose.
 
     Args:
         width: Size of a latent.
@@ -61,7 +61,7 @@ class Temporal(Autoencoder):
         dilations: Sequence[int] = (1, 3, 9, 27),
         codes: int = 24,
         dropout: float = 0.1,
-        onset: float = 0.15,
+        onset: float = 0.1,
         components: int = 0,
         prior_joints: int = 0,
     ) -> None:
@@ -83,11 +83,11 @@ class Temporal(Autoencoder):
         self.local = nn.Parameter(torch.randn(joints, _FEATURES, codes) * _FEATURES**-0.5)
         self.think = nn.Parameter(torch.randn(joints, codes, codes) * codes**-0.5)
         # a seen joint's pull, places, offset, shape; an unseen joint's places, offset, shape
-        self.parts = (1, _PLACES, 2, 3, 3, 2, 3)
+        self.parts = (1, _PLACES, 2, 3, 4, 2, 3)
         self.out = nn.Parameter(torch.zeros(joints, codes, sum(self.parts)))
         self.bias = nn.Parameter(torch.zeros(joints, sum(self.parts)))
-        nn.init.constant_(self.bias[:, 0], -2.0)  # hardly any pull
-        nn.init.constant_(self.bias[:, 1 + _CURVE], 2.0)
+        nn.init.constant_(self.bias[:, 1 + _CURVE], 5.0)  # and half a pull towards it
+        nn.init.constant_(self.bias[:, _PLACES - 1 : _PLACES + 1], -2.0)  # the memory's
         self.growth = nn.Parameter(torch.tensor(0.15))  # body units a root second, any joint
 
         size = 2 * prior_joints
@@ -109,7 +109,7 @@ class Temporal(Autoencoder):
 
     def encode(self, batch: PoseBatch, *, causal: bool = False) -> Latent:
         timeline = Timeline.of(batch, causal=causal)
-        prior = self._prior(timeline)
+        prior, doubtful = self._prior(timeline)
         features = self._features(timeline, prior.mean)
         mode = features.new_full((*features.shape[:2], 1), float(causal))
         frames = self.enter(torch.cat([features.flatten(2), mode], dim=-1))
@@ -120,12 +120,15 @@ class Temporal(Autoencoder):
         for block in () if causal else self.ahead:
             ahead = block(ahead)
         code = self.join(torch.cat([frames, past, ahead], dim=-1))
-        return Latent(code=code, timeline=timeline, prior=prior, features=features)
+        return Latent(
+            code=code, timeline=timeline, prior=prior, doubtful=doubtful, features=features
+        )
 
     def decode(self, latent: Latent) -> Prediction:
         timeline, prior, features = latent.timeline, latent.prior, latent.features
         assert prior is not None  # see encode
         assert features is not None
+        assert latent.doubtful is not None
         shape = timeline.seen.shape
         spelt = self.spell(self.drop(latent.code)).view(*shape, self.codes)
         near = torch.einsum("btjf,jfc->btjc", features, self.local)
@@ -149,12 +152,14 @@ class Temporal(Autoencoder):
             [torch.ones_like(place[..., :-2], dtype=torch.bool), remembered], dim=-1
         )
         drawn = weighted_mean(places, place, allowed) - timeline.base
-        drawn = pull.sigmoid() * drawn + 0.1 * spread * offset
+        drawn = pull.sigmoid() * drawn + 0.2 * reach(timeline)[..., None] * offset
         corrected = timeline.base + trust * gate * drawn
 
-        places = torch.stack([prior.mean + 0.3 * spread * guess, memory, moved], dim=-2)
+        added = 0.3 * spread * guess
+        others = [prior.mean + added, latent.doubtful + added]
+        places = torch.stack([*others, memory, moved], dim=-2)
         allowed = torch.cat(
-            [torch.ones_like(source[..., :1], dtype=torch.bool), remembered], dim=-1
+            [torch.ones_like(source[..., :2], dtype=torch.bool), remembered], dim=-1
         )
         guess = weighted_mean(places, source, allowed)
         guess = prior.mean + trust * (guess - prior.mean)
@@ -171,13 +176,13 @@ class Temporal(Autoencoder):
         return Prediction(mean=torch.where(known[..., None], mean, 0.0), factor=factor, known=known)
 
     @torch.no_grad()
-    def _prior(self, timeline: Timeline) -> Prediction:
-        """Return what the average pose of the window, or of its past, says by itself.
+    def _prior(self, timeline: Timeline) -> tuple[Prediction, Tensor]:
+        """Return what the average pose of the window, or of its past, says by itself; and in doubt.
 
         Poses change slowly, and conditioning is dear: once a window, or every 16 frames if causal.
         """
         shape = timeline.seen.shape
-        mean = self.centre.expand(*shape, 2)
+        mean = doubtful = self.centre.expand(*shape, 2)
         root = (0.5 * self.spread)[:, None, None] * torch.eye(2, device=mean.device)
         root = root.expand(*shape, 2, 2)
         if len(self.share) and timeline.seen.numel():
@@ -189,12 +194,15 @@ class Temporal(Autoencoder):
             steps = torch.arange(shape[1], device=mean.device) // every
             least = 1e-4 * torch.eye(2, device=mean.device)
             given_root = torch.linalg.cholesky(given.covariance + least)
-            given_mean = given.mean.view(*points.shape)[:, steps]
+            given_mean, given_doubtful = (
+                x.view(*points.shape)[:, steps] for x in (given.mean, given.doubtful)
+            )
             given_root = given_root.view(*points.shape, 2)[:, steps]
+            doubtful = doubtful.index_copy(2, self.which, given_doubtful)
             mean = mean.index_copy(2, self.which, given_mean)
             root = root.index_copy(2, self.which, given_root)
         known = self.supported & (timeline.seen & self.supported).any(dim=-1, keepdim=True)
-        return Prediction(mean=mean, factor=root, known=known)
+        return Prediction(mean=mean, factor=root, known=known), doubtful
 
     @property
     def mixture(self) -> Mixture:
@@ -212,8 +220,10 @@ class Temporal(Autoencoder):
         return 0.0
 
     def yardstick(self, latent: Latent, found: Prediction) -> Tensor:
-        """Return a fixed length for each head: what moves counts as much as it errs."""
-        return torch.where(latent.timeline.seen, 0.1, 0.25)
+        """Return how far off a joint may well be, so that still people count as moving ones do."""
+        assert latent.prior is not None  # see encode
+        far = 0.1 + torch.linalg.det(latent.prior.factor).abs().sqrt()
+        return torch.where(latent.timeline.seen, 0.05 + 0.5 * reach(latent.timeline), far)
 
     def _features(
         self, timeline: Timeline, guess: Tensor
@@ -254,5 +264,15 @@ class Temporal(Autoencoder):
             age(timeline.since)[..., None],
             age(timeline.until)[..., None],
             torch.where(first & last, share - 0.5, 0.0)[..., None],
+            *(
+                0.5 * torch.asinh((v.square().sum(-1, keepdim=True) + 1e-9).sqrt())
+                for v in (
+                    timeline.arriving_now - timeline.arriving,
+                    timeline.leaving_now - timeline.leaving,
+                )
+                if not timeline.causal
+            ),
         ]
+        if timeline.causal:
+            parts.append(torch.zeros_like(base))
         return torch.cat(parts, dim=-1) * self.supported[:, None]

@@ -16,7 +16,8 @@ EDGES = (0.03, 0.08, 0.19, 0.59)  # seconds of `Timeline.wait`; no whole frames 
 REGIONS = ("face", "arms", "body")
 KINDS = (
     *(f"{region}_{how}" for how in ("unseen", "remembered") for region in REGIONS),
-    *(f"seen_{edge:g}s" for edge in EDGES), "seen_longer",
+    *(f"{region}_seen_{until}" for region in REGIONS
+      for until in (*(f"{edge:g}s" for edge in EDGES), "longer")),
 )  # fmt: skip
 """Ways in which joints are hidden that differ in what can be known; see `Timeline.kind`."""
 
@@ -32,8 +33,11 @@ class Timeline:
         until: Time until the next one; `NEVER` if there is none, and everywhere when causal.
         before: Last observation; the next one if there is none, 0 if there is neither.
         after: Next observation; the last one if there is none, everywhere when causal.
-        arriving: Velocity at ``before``, body units a second; 0 where not known.
+        arriving: Velocity at ``before``, body units a second, over `APART` frames; 0 where not
+            known.
         leaving: The same at ``after``, going back in time; 0 where not known.
+        arriving_now: As ``arriving``, over a single frame; 0 when causal.
+        leaving_now: As ``leaving``, over a single frame; 0 when causal.
         average: Mean of what is observed in the window, when causal so far; 0 if nothing is.
         memory: Where the person usually has the joint, by other stretches of the recording.
         remembered: Whether there is such a memory.
@@ -49,6 +53,8 @@ class Timeline:
     after: Float[Tensor, "batch time joint 2"]
     arriving: Float[Tensor, "batch time joint 2"]
     leaving: Float[Tensor, "batch time joint 2"]
+    arriving_now: Float[Tensor, "batch time joint 2"]
+    leaving_now: Float[Tensor, "batch time joint 2"]
     average: Float[Tensor, "batch time joint 2"]
     memory: Float[Tensor, "batch joint 2"]
     remembered: Bool[Tensor, "batch joint"]
@@ -60,12 +66,13 @@ class Timeline:
     def of(cls, batch: PoseBatch, *, causal: bool) -> "Timeline":
         """Return the timeline of windows; hidden values are not looked at."""
         keypoints = torch.where(batch.observed[..., None], batch.keypoints, 0.0)
-        before, since, arriving = _nearest(keypoints, batch.observed, batch.times)
+        before, since, arriving, arriving_now = _nearest(keypoints, batch.observed, batch.times)
         if causal:
-            after, until, leaving = before, torch.full_like(since, NEVER), 0 * arriving
+            after, until = before, torch.full_like(since, NEVER)
+            arriving_now = leaving = leaving_now = torch.zeros_like(arriving)
             base = before
         else:
-            after, until, leaving = (
+            after, until, leaving, leaving_now = (
                 x.flip(1)
                 for x in _nearest(keypoints.flip(1), batch.observed.flip(1), -batch.times.flip(1))
             )
@@ -85,6 +92,8 @@ class Timeline:
             after=after,
             arriving=arriving,
             leaving=leaving,
+            arriving_now=arriving_now,
+            leaving_now=leaving_now,
             average=_average(keypoints, batch.observed, causal),
             memory=memory.mean,
             remembered=memory.known,
@@ -105,8 +114,9 @@ class Timeline:
     def kind(self) -> Int[Tensor, "batch time joint"]:
         """Which of `KINDS` each joint is, were it hidden."""
         waited = torch.bucketize(self.wait, torch.tensor(EDGES, device=self.wait.device))
-        unseen = region().to(self.wait.device) + len(REGIONS) * self.remembered[:, None]
-        return torch.where(self.seen, 2 * len(REGIONS) + waited, unseen)
+        where = region().to(self.wait.device)
+        seen = 2 * len(REGIONS) + (len(EDGES) + 1) * where + waited
+        return torch.where(self.seen, seen, where + len(REGIONS) * self.remembered[:, None])
 
 
 @cache
@@ -120,23 +130,28 @@ def region() -> Int[Tensor, " joint"]:
     return torch.tensor([0 if i < shoulder else 1 if arm else 2 for i, arm in enumerate(arms)])
 
 
-def _nearest(keypoints: Tensor, observed: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the last observation of each joint at each frame, time since, and velocity then."""
+def _nearest(
+    keypoints: Tensor, observed: Tensor, times: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the last observation of each joint at each frame, time since, and velocities then."""
     if not times.shape[1]:
-        return keypoints, keypoints[..., 0], keypoints
+        return keypoints, keypoints[..., 0], keypoints, keypoints
     frames = torch.arange(times.shape[1], device=times.device)[:, None]
     last = torch.where(observed, frames, -1).cummax(dim=1).values
-    place, earlier = last.clamp_min(0), (last - APART).clamp_min(0)
+    place = last.clamp_min(0)
     times = times[..., None].expand(observed.shape)
     then = times.gather(1, place)
     since = torch.where(last >= 0, times - then, NEVER).clamp_max(NEVER)
-    value, start = (
-        keypoints.gather(1, p[..., None].expand_as(keypoints)) for p in (place, earlier)
-    )
-    passed = (then - times.gather(1, earlier)).clamp_min(1e-6)
-    told = observed.gather(1, earlier) & (last >= APART)
-    velocity = torch.where(told[..., None], (value - start) / passed[..., None], 0.0)
-    return torch.where((last >= 0)[..., None], value, 0.0), since, velocity
+    value = keypoints.gather(1, place[..., None].expand_as(keypoints))
+
+    def velocity(apart: int) -> Tensor:
+        earlier = (last - apart).clamp_min(0)
+        passed = (then - times.gather(1, earlier)).clamp_min(1e-6)
+        step = value - keypoints.gather(1, earlier[..., None].expand_as(keypoints))
+        told = observed.gather(1, earlier) & (last >= apart)
+        return torch.where(told[..., None], step / passed[..., None], 0.0)
+
+    return torch.where((last >= 0)[..., None], value, 0.0), since, velocity(APART), velocity(1)
 
 
 def _average(keypoints: Tensor, observed: Tensor, causal: bool) -> Tensor:

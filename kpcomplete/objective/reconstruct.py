@@ -18,6 +18,7 @@ from kpcomplete.objective.greedy import layers
 from kpcomplete.penalty import Penalty
 
 _COVERED = 0.9
+_PIECES = 16  # of a window, at most
 _MODES = ((OFFLINE, "offline"), (CAUSAL, "causal"))
 _QUANTILE = -2 * math.log(1 - _COVERED)  # of the chi-squared distribution with 2 degrees
 
@@ -28,6 +29,26 @@ class _Coin(Seeded):
 
     def __call__(self, device: torch.device) -> bool:
         return bool(self.uniform(1, device=device) < self.share)
+
+
+@dataclass(kw_only=True)
+class _Scissors(Seeded):
+    """Cuts some batches into shorter windows, all of one length."""
+
+    share: float
+
+    def __call__(self, batch: PoseBatch) -> PoseBatch:
+        cut, lot = self.uniform(2, device=batch.device).tolist()
+        time = batch.times.shape[1]
+        if cut >= self.share or not time:
+            return batch
+        length = int(time**lot)  # each order of magnitude as likely
+        pieces = batch.pieces(length)
+        most = _PIECES * len(batch)
+        if len(pieces) <= most:
+            return pieces
+        evenly = torch.linspace(0, len(pieces) - 1, most, device=batch.device)
+        return pieces.select(evenly.long())
 
 
 class Reconstruct(Objective):
@@ -43,10 +64,11 @@ class Reconstruct(Objective):
             whatever joints happen to be seen.
         penalty: What latents are charged for in training.
         causal: Share of batches in which the model sees no later frames.
+        short: Share of batches that are cut into shorter windows, down to single frames.
         seed: Same seed, same draws.
 
     Raises:
-        ValueError: If ``causal`` is no share.
+        ValueError: If ``causal`` or ``short`` is no share.
     """
 
     def __init__(
@@ -58,10 +80,12 @@ class Reconstruct(Objective):
         placement: Augment | None = None,
         penalty: Penalty | None = None,
         causal: float = 0.5,
+        short: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         check_share("causal", causal)
+        check_share("short", short)
         self.network: Autoencoder = model
         self.corruption = corruption
         self.augment = augment
@@ -69,6 +93,7 @@ class Reconstruct(Objective):
         self.penalty = penalty
         self._done = 1.0  # share of the training
         self._coin = _Coin(share=causal, seed=seed)
+        self._scissors = _Scissors(share=short, seed=seed + 1)
 
     def prepare(self, clean: PoseBatch) -> None:
         body = normalize.fit(clean).into_body(clean)
@@ -78,7 +103,8 @@ class Reconstruct(Objective):
         self.network.prepare(body)
 
     def reseed(self, step: int) -> None:
-        reseed_all([self.corruption, self.augment, self.placement, self._coin], step)
+        drawn = [self.corruption, self.augment, self.placement, self._coin, self._scissors]
+        reseed_all(drawn, step)
 
     def advance(self, share: float) -> None:
         self._done = share
@@ -90,7 +116,7 @@ class Reconstruct(Objective):
         return layers(self.network, self.corrupt, self.reseed)
 
     def forward(self, clean: PoseBatch) -> dict[str, Tensor]:
-        corrupted, clean = self.corrupt(clean)
+        corrupted, clean = self.corrupt(self._scissors(clean) if self.training else clean)
         causal = self._coin(clean.device)
         if not (self.penalty and self.training):
             return self.network.loss(corrupted, clean, causal=causal)
@@ -123,7 +149,7 @@ class Reconstruct(Objective):
 
         Before that, take only as much of the network's corrections as makes errors smallest, in
         tenths. One number for each of the `KINDS` of hidden joints, offline and causal; a kind of
-        which fewer than 100 joints were hidden keeps its own.
+        which fewer than 100 joints were hidden keeps what it had.
 
         Args:
             clean: Windows in pixels, of people that were not trained on.
@@ -133,6 +159,7 @@ class Reconstruct(Objective):
             before, and the factor.
         """
         self.eval()
+        before = self.network.calibration.clone()
         self.network.calibration.fill_(1.0)
         figures: dict[str, float] = {}
         for mode, name in _MODES:
@@ -143,6 +170,7 @@ class Reconstruct(Objective):
             for place, kind in enumerate(KINDS):
                 inside = outcome.inside[outcome.hidden & (outcome.kind == place)]
                 if len(inside) < 100:
+                    self.network.calibration[mode, place] = before[mode, place]
                     continue
                 rank = math.ceil(_COVERED * len(inside))
                 factor = float((inside.kthvalue(rank).values / _QUANTILE).sqrt())
@@ -155,6 +183,7 @@ class Reconstruct(Objective):
         self, corrupted: PoseBatch, clean: PoseBatch, mode: int, name: str
     ) -> dict[str, float]:
         offsets = []
+        before = self.network.trust[mode].clone()
         for trust in (0.0, 1.0):  # the prediction is linear in it
             self.network.trust[mode] = trust
             found = self.network(corrupted, causal=mode == CAUSAL)
@@ -165,6 +194,7 @@ class Reconstruct(Objective):
         for place, kind in enumerate(KINDS):
             where = hidden & (kinds == place)
             if int(where.sum()) < 100:
+                self.network.trust[mode, place] = before[place]
                 continue
             none, full = offsets[0][where], offsets[1][where]
             tenths = [float(torch.lerp(none, full, i / 10).norm(dim=-1).mean()) for i in range(11)]
