@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 
 from kpcomplete.cabin import strangers
 from kpcomplete.cabin.cameras import draw_camera
@@ -88,7 +89,7 @@ def drawn(path: str | Path, *, rides: int, frames: int, seed: int) -> tuple[Draw
         tensors = {f"{p.name}.{n}": np.ascontiguousarray(getattr(p, n))
                    for p in people for n in _ARRAYS}  # fmt: skip
         with whole(path) as temporary:
-            save_file(tensors, temporary)
+            Path(temporary).write_bytes(to_bytes(tensors))  # with the usual permissions
     stored = load_file(path)
     names = sorted({key.partition(".")[0] for key in stored})
     return tuple(Drawn(name=n, **{a: stored[f"{n}.{a}"] for a in _ARRAYS}) for n in names)

@@ -68,7 +68,8 @@ def cabins(people: Sequence[Drawn], chain: Chain) -> dict[str, float]:
         ``rigid_cost_mm``: by how much joints are worse for that.
     """
     ours, loose, theirs, hidden, dash, bones = [], [], [], [], [], []
-    for person in people:
+    found = [person for person in people if np.isfinite(person.keypoints).any()]
+    for person in found:
         done = chain.completed(person.poses())
         solid = chain.solid(done, person.camera)
         truth = _relative(person.truth)
@@ -82,7 +83,8 @@ def cabins(people: Sequence[Drawn], chain: Chain) -> dict[str, float]:
         bones.append(1000 * spread_of_bones(solid.points))
     us, free_us, them, gone = (np.concatenate(x) for x in (ours, loose, theirs, hidden))
     both = np.isfinite(us) & np.isfinite(them)
-    print(f"\ndrawn cabins, {len(people)} people, mm      ours   world landmarks")
+    print(f"\ndrawn cabins, {len(found)} of {len(people)} people were found; mm")
+    print(f"{'':<26}{'ours':>16}{'world landmarks':>18}")
     for name, where in (("all", both), ("seen", both & ~gone), ("hidden", both & gone)):
         print(f"  {name:<8} {where.sum():>8} joints {us[where].mean():>14.1f} "
               f"{them[where].mean():>17.1f}")  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -115,7 +116,8 @@ def run(
     if scenes is not None:
         people = drawn(scenes, rides=rides, frames=frames, seed=seed)
         figures |= cabins(people, chain)
-        lift_pictures.side_by_side(Path(output_dir) / "side_by_side.png", people[:4], chain)
+        shown = [p for p in people if np.isfinite(p.keypoints).any()][:4]
+        lift_pictures.side_by_side(Path(output_dir) / "side_by_side.png", shown, chain)
     if media is not None:
         figures["pose2sim_mm"] = room(views(media), chain)
     return figures
