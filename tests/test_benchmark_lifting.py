@@ -15,6 +15,7 @@ from kpcomplete.benchmark.lift_trials import (
     LIMBS,
     TRIALS,
     Method,
+    by_joint,
     judge,
     parts_hidden,
     some_hidden,
@@ -132,3 +133,10 @@ def test_the_commands_compose():
         flat = compose("process", [spell_out("lifter=null")])
         assert flat.job.pipeline.lifter is None
         assert compose("process").job.pipeline.lifter.weights == "lifter"
+
+
+def test_errors_are_told_joint_by_joint():
+    clean = seen()
+    bent = clean.solid.clone()
+    bent[:, :, SKELETON.index("left_wrist")] += torch.tensor([0.0, 0.33, 0.0])
+    assert "left_wrist 330, right_wrist 0" in by_joint(bent, clean)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from kpcomplete.benchmark.lift_drawn import Drawn
 from kpcomplete.benchmark.lift_real import Chain
+from kpcomplete.camera import Camera
 from kpcomplete.output import whole
 from kpcomplete.pose import Array, Visibility
 from kpcomplete.skeleton import CANONICAL, Skeleton
@@ -40,21 +41,21 @@ def side_by_side(path: Path, people: Sequence[Drawn], chain: Chain) -> None:
         done = chain.completed(raw)
         solid = chain.solid(done, person.camera)
         frame = len(raw) // 2
-        limits = _limits(person.camera.project(person.truth[frame]))
+        limits = _limits(person.camera)
         for column, (name, poses) in enumerate((("detected", raw), ("completed", done))):
             axis = figure.add_subplot(len(people), 4, 4 * row + column + 1)
             shown = poses.keypoints[frame]
             filled = poses.visibility[frame] == Visibility.COMPLETED
             _flat(axis, person.camera.project(person.truth[frame]), _TRUE, None)
             _flat(axis, shown, _SEEN, filled)
-            axis.set(title=f"{person.name}: {name}", aspect="equal", **limits)
+            axis.set(title=f"{person.name}: {name} (red: filled in)", aspect="equal", **limits)
         for column, (name, turn) in enumerate((("3D, as seen", 0.0), ("3D, from the side", 80.0))):
             axis = figure.add_subplot(len(people), 4, 4 * row + column + 3)
             for points, colour in ((person.truth, _TRUE), (solid.points, _SEEN)):
                 turned = _turned(points[frame], turn)
                 hidden = ~person.visible[frame] if colour is _SEEN else None
                 _flat(axis, turned, colour, hidden)
-            axis.set(title=f"{name} (m; grey: true)", aspect="equal")
+            axis.set(title=f"{name}, m (grey: true, red: hidden)", aspect="equal")
             axis.invert_yaxis()
     _save(figure, path)
 
@@ -75,9 +76,9 @@ def _turned(points: Array, degrees: float) -> Array:
     return np.stack([np.cos(angle) * x + np.sin(angle) * z, y], axis=-1)
 
 
-def _limits(points: Array) -> dict[str, Any]:
-    low, high = np.nanmin(points, axis=0) - 60, np.nanmax(points, axis=0) + 60
-    return {"xlim": (low[0], high[0]), "ylim": (high[1], low[1])}
+def _limits(camera: Camera) -> dict[str, Any]:
+    """Return the image, and half of it below: where legs are."""
+    return {"xlim": (0, camera.width), "ylim": (1.5 * camera.height, 0)}
 
 
 def _save(figure: Figure, path: Path) -> None:

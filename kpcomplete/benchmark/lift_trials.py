@@ -131,6 +131,13 @@ def judge(points: Tensor, clean: SolidBatch, hidden: Tensor) -> Figures:
     )
 
 
+def by_joint(points: Tensor, clean: SolidBatch) -> str:
+    """Return the mean error of each joint that is known, mm, as text."""
+    off = 1000 * (relative(points) - relative(clean.solid)).norm(dim=-1).flatten(0, 1)
+    errors = zip(Skeleton.load(CANONICAL).joints, off.nanmean(dim=0).tolist(), strict=True)
+    return ", ".join(f"{joint} {error:.0f}" for joint, error in errors if np.isfinite(error))
+
+
 def _mean(values: Tensor, counted: Tensor) -> float:
     return float(values[counted].mean()) if bool(counted.any()) else float("nan")
 

@@ -18,6 +18,7 @@ from kpcomplete.benchmark.lift_trials import (
     TRIALS,
     Figures,
     Method,
+    by_joint,
     judge,
     parts_hidden,
     some_hidden,
@@ -108,6 +109,8 @@ def run(
         print(f"\n{name}, {len(clean)} windows of {length} frames, mm")
         for figure in ("mpjpe", "hidden", "pa", "scaled", "jitter"):
             print(table(cells[name], figure) + "\n")
+        points = methods[OURS](clean, torch.zeros_like(clean.observed))
+        print(f"{OURS}, {CLEAN}, joint by joint:", by_joint(points, clean))
     figures = _figures(cells, networks)
     single = windows(tested["cmu"], count=8 * count, length=1, seed=seed)
     figures["cmu1_mm"] = _error(_plain(lifter), single)
