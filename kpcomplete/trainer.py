@@ -167,7 +167,7 @@ class _Run:
         self.fabric.launch()
         self.objective, self.data, self.validation = objective, data, validation
         optimizer = torch.optim.AdamW(
-            objective.parameters(), lr=trainer.learning_rate, weight_decay=trainer.weight_decay
+            _groups(objective), lr=trainer.learning_rate, weight_decay=trainer.weight_decay
         )
         self.wrapped, self.optimizer = self.fabric.setup(objective, optimizer)
         self.averaged = {k: v.detach().clone() for k, v in self._parameters().items()}
@@ -212,7 +212,7 @@ class _Run:
         self.objective.train()
         clean = self.data.draw(self.set.batch_size, torch.Generator().manual_seed(seed))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.set.rate(step, self.done.seconds)
+            group["lr"] = group["share"] * self.set.rate(step, self.done.seconds)
         figures: dict[str, Tensor] = self.wrapped(clean.to(self.fabric.device))
         if not torch.isfinite(figures["loss"]):
             raise FloatingPointError(f"the loss of step {step} is {figures['loss'].item()}")
@@ -275,6 +275,15 @@ class _Run:
         self.averaged = {k: v.to(self.fabric.device) for k, v in averaged.items()}
         self.done = Progress(**progress)
         _log.info("going on from step %d of %s", self.done.step, path)
+
+
+def _groups(objective: Objective) -> list[dict[str, Any]]:
+    """Return the parameters by their share of the learning rate."""
+    rates = objective.rates()
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in objective.named_parameters():
+        groups.setdefault(rates.get(name, 1.0), []).append(parameter)
+    return [{"params": group, "share": share} for share, group in groups.items()]
 
 
 def _writer(folder: str | None) -> "SummaryWriter | None":

@@ -9,11 +9,11 @@ from hydra.utils import get_class, get_method
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[1]
-CHOICES = {"anomaly", "corruption", "completer", "data", "detector", "exporter", "gate", "importer", "lifter",
+CHOICES = {"anomaly", "corruption", "completer", "data", "detector", "exporter", "gate", "head", "importer", "lifter",
            "model", "objective", "penalty", "sink", "source", "benchmark"}  # fmt: skip
 PLACES = {"app", "cabin", "sample", "weights"}  # folders that are no choice
 # choices of values, not of classes
-SETTINGS = {"experiment", "occlusion", "skeleton", "window", "trainer"}
+SETTINGS = {"experiment", "occlusion", "skeleton", "window", "trainer", "way"}
 PARTS = sorted(p for group in CHOICES for p in (ROOT / "conf" / group).glob("*.yaml"))
 COMMANDS = sorted(p.stem for p in (ROOT / "conf").glob("*.yaml") if p.stem != "base")
 

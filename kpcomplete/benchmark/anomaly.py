@@ -1,42 +1,19 @@
 """How well distracted driving of unknown drivers is told from normal driving, without labels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from kpcomplete import metric
 from kpcomplete.anomaly import Anomaly
-from kpcomplete.anomaly.gathered import UPPER
-from kpcomplete.anomaly.normality import FUSIONS, Limit, Normality, fuse
+from kpcomplete.anomaly.normality import Limit
 from kpcomplete.benchmark.drivers import Drives
+from kpcomplete.benchmark.judged import ENROLLED, MAIN, Choice, Judged, choose, each, judge, pooled
 from kpcomplete.data import Data
-from kpcomplete.skeleton import CANONICAL, Skeleton
 
-MAIN = "mirror"
-_STRIDE = 16
 _LIMIT = Limit(quantile=0.99)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Judged:
-    """What scores say of one recording of an unknown driver.
-
-    Attributes:
-        scores: View to standardised scores ``[T, P]``.
-        normal: View to the same of normal driving that was not fitted.
-        distracted: ``[T]`` bool.
-        shown: View to which joints are there, ``[T]``, one number a pattern.
-    """
-
-    scores: Mapping[str, Tensor]
-    normal: Mapping[str, Tensor]
-    distracted: Tensor
-    shown: Mapping[str, Tensor]
 
 
 def run(
@@ -45,111 +22,58 @@ def run(
     mixed: Data,
     parts: Mapping[str, Anomaly],
     test_drivers: Sequence[int] | None = None,
+    clips: int | None = None,
     seed: int = 0,
     quick: bool = False,
 ) -> dict[str, float]:
     """Return how well distraction is found in recordings of each driver in turn.
 
-    Scores learn from the normal driving of all other drivers, and are calibrated on the normal
-    driving of the one who is watched, in other recordings; no label of anybody is learned from.
-    They are causal and not smoothed. Which scores are averaged and how views are fused is chosen
-    for each driver by the labels of the others alone. Prints each score, each view, what one
-    clip of calibration and none give, and comparisons of frames that show the same joints.
+    Scores learn from the normal driving of all other drivers. Each is taken twice: after enrolment
+    on the normal driving of the driver who is watched (other recordings than those measured), and
+    by absolute places in the image, which no enrolment needs. They are causal and not smoothed;
+    no label is learned from. Which kind counts in a view, and how views are fused, is chosen for
+    each driver by the labels of the others alone. Prints each score and each view.
 
     Args:
         normal: Clips of normal driving.
         mixed: Recordings with both, labelled.
         parts: Name to score, not fitted.
-        test_drivers: Who is measured; by default everybody. All others teach and choose.
+        test_drivers: Who is measured, by number; by default everybody. All others teach and choose.
+        clips: Of normal driving that enroll a driver; None: all there are, about ten minutes.
         seed: Of the intervals by driver.
-        quick: Three drivers, one view fewer.
+        quick: Three drivers, two views.
 
     Returns:
-        ``auroc`` of all frames of the mirror view, ``auroc_mean`` and ``auroc_worst`` over drivers,
-        ``fused_auroc``, ``fused_minus_best``: views fused minus the best single view, mean over
-        drivers, ``same_joints_auroc`` between frames that show the same joints,
-        ``accuracy``, ``precision`` and ``recall`` at a threshold of normal driving, and
-        ``rapid_protocol_auroc``, the first with the drivers' normal driving pooled and scores
-        averaged over 4 s of past and future.
+        ``auroc`` of all frames of the mirror view, ``auroc_mean`` and ``auroc_worst`` over drivers;
+        ``fused_minus_best``: of views fused minus the best single view, mean over drivers;
+        ``rapid_protocol_auroc``: all frames, scores averaged over 4 s of past and future;
+        ``fused_auroc``, ``fused_mean``, ``fused_worst``: the first three of views fused;
+        ``same_joints_auroc``: between frames that show the same joints, so that missing joints tell
+        nothing, and ``missing_auroc`` of the number of missing joints alone, means over drivers;
+        ``accuracy``, ``precision`` and ``recall`` at a threshold of normal driving.
     """
     drives = Drives(normal=normal.load(), mixed=mixed.load(), quick=quick)
     people = drives.chosen(test_drivers)
-    found = judge(drives, parts)
-    names = list(parts)
-    tables = {"calibrated on all normal clips": found}
-    if not quick:
-        tables["on one normal clip"] = judge(drives, parts, clips=1)
-        tables["on none"] = judge(drives, parts, clips=0)
-    for title, judged in tables.items():
-        _print(title, judged, names, people)
-    picked = {p: choose(found, p, drives.views) for p in people}
-    for person, (which, how) in picked.items():
-        print(f"{person}: the others' labels choose {' + '.join(names[i] for i in which)}, {how}")
-    alone = {v: [found[p].scores[v][:, list(picked[p][0])].mean(dim=1) for p in people]
-             for v in drives.views}  # fmt: skip
-    fused = [fuse([found[p].scores[v][:, list(picked[p][0])] for v in drives.views], picked[p][1])
-             for p in people]  # fmt: skip
+    found = judge(drives, parts, clips)
     truth = [found[p].distracted for p in people]
-    by_view = {v: _per_driver(scores, truth) for v, scores in alone.items()}
-    for view in by_view:
-        _row(f"chosen, {view}", alone[view], truth, people, seed)
-    _row("chosen, views fused", fused, truth, people, seed)
-    figures = _headline(alone[MAIN], truth)
-    fusion = _per_driver(fused, truth)
-    best = max(float(np.mean(values)) for values in by_view.values())
+    _print(found, list(parts), people)
+    picked = {p: choose(found, p, drives.views) for p in people}
+    for person, choice in picked.items():
+        kinds = ", ".join(f"{view} {kind}" for view, kind in choice.kinds.items())
+        print(f"{person}: the others' labels choose {kinds}; views by {choice.how}")
+    views = {v: [picked[p].alone(found[p], v) for p in people] for v in drives.views}
+    fused = [picked[p].fused(found[p]) for p in people]
+    for name, scores in {**views, "fused": fused}.items():
+        _row(name, scores, truth, people, seed)
+    best = max(float(np.mean(each(scores, truth))) for scores in views.values())
     return {
-        **figures,
-        "fused_auroc": _pooled(fused, truth),
-        "fused_minus_best": float(np.mean(fusion)) - best,
-        "same_joints_auroc": float(np.nanmean([
-            same_joints(s, found[p].distracted, found[p].shown[MAIN])
-            for p, s in zip(people, alone[MAIN], strict=True)
-        ])),
+        **_headline("", views[MAIN], truth),
+        "fused_minus_best": float(np.mean(each(fused, truth))) - best,
+        "rapid_protocol_auroc": pooled([_smooth(s) for s in views[MAIN]], truth),
+        **_headline("fused_", fused, truth),
+        **_missing(views[MAIN], [found[p] for p in people]),
         **_decided(found, picked, people),
-        "rapid_protocol_auroc": _pooled([_smooth(s) for s in alone[MAIN]], truth),
-    }  # fmt: skip
-
-
-def judge(
-    drives: Drives, parts: Mapping[str, Anomaly], clips: int | None = None
-) -> dict[str, Judged]:
-    """Return what scores say of each driver, calibrated on so many normal clips; None: all."""
-    out = {}
-    for person in tqdm(drives.people, desc="drivers", disable=None):
-        scores, normal, shown = {}, {}, {}
-        for view in drives.views:
-            others = [drives.normal_of(q, view) for q in drives.people if q != person]
-            own = drives.normal_of(person, view)[:clips]
-            fitted = Normality.fit(parts, others, own, stride=_STRIDE)
-            recording, labels = drives.mixed_of(person, view)
-            scores[view], normal[view] = fitted(recording), fitted.normal
-            shown[view] = _pattern(recording)
-        out[person] = Judged(scores=scores, normal=normal, distracted=labels == 1, shown=shown)
-    return out
-
-
-def choose(
-    found: Mapping[str, Judged], person: str, views: Sequence[str]
-) -> tuple[tuple[int, ...], str]:
-    """Return which scores to average and how to fuse views: the best of all other drivers."""
-    others = [judged for name, judged in found.items() if name != person]
-    count = others[0].scores[views[0]].shape[1]
-    subsets = [s for size in range(1, count + 1) for s in combinations(range(count), size)]
-    truth = [judged.distracted for judged in others]
-
-    def worth(scores: list[Tensor]) -> float:
-        return _pooled(scores, truth) + float(np.mean(_per_driver(scores, truth)))
-
-    which = max(
-        subsets, key=lambda s: worth([j.scores[MAIN][:, list(s)].mean(dim=1) for j in others])
-    )
-    how = max(
-        FUSIONS,
-        key=lambda h: worth(
-            [fuse([j.scores[v][:, list(which)] for v in views], h) for j in others]
-        ),
-    )
-    return which, how
+    }
 
 
 def same_joints(score: Tensor, distracted: Tensor, shown: Tensor) -> float:
@@ -165,36 +89,37 @@ def same_joints(score: Tensor, distracted: Tensor, shown: Tensor) -> float:
     return total / pairs if pairs else float("nan")
 
 
-def _pattern(recording: Tensor) -> Tensor:
-    seen = recording[:, Skeleton.load(CANONICAL).indices(UPPER)].isfinite().all(dim=-1)
-    return (seen.long() * 2 ** torch.arange(seen.shape[1])).sum(dim=1)
+def _missing(scores: Sequence[Tensor], judged: Sequence[Judged]) -> dict[str, float]:
+    pairs = list(zip(scores, judged, strict=True))
+    same = [same_joints(s, j.distracted, j.shown[MAIN]) for s, j in pairs]
+    count = [_bits(j.shown[MAIN]) for j in judged]
+    alone = each([-c for c in count], [j.distracted for j in judged])
+    return {"same_joints_auroc": float(np.nanmean(same)), "missing_auroc": float(np.mean(alone))}
 
 
-def _pooled(scores: Sequence[Tensor], truth: Sequence[Tensor]) -> float:
-    return metric.auroc(torch.cat(list(scores)).numpy(), torch.cat(list(truth)).numpy())
+def _bits(pattern: Tensor) -> Tensor:
+    return sum(((pattern >> i) & 1 for i in range(16)), torch.zeros_like(pattern)).float()
 
 
-def _per_driver(scores: Sequence[Tensor], truth: Sequence[Tensor]) -> list[float]:
-    return [metric.auroc(s.numpy(), t.numpy()) for s, t in zip(scores, truth, strict=True)]
-
-
-def _headline(scores: Sequence[Tensor], truth: Sequence[Tensor]) -> dict[str, float]:
-    each = _per_driver(scores, truth)
-    return {"auroc": _pooled(scores, truth), "auroc_mean": float(np.mean(each)),
-            "auroc_worst": min(each)}  # fmt: skip
+def _headline(prefix: str, scores: Sequence[Tensor], truth: Sequence[Tensor]) -> dict[str, float]:
+    drivers = each(scores, truth)
+    return {
+        f"{prefix}auroc": pooled(scores, truth),
+        f"{prefix}{'auroc_' if not prefix else ''}mean": float(np.mean(drivers)),
+        f"{prefix}{'auroc_' if not prefix else ''}worst": min(drivers),
+    }
 
 
 def _decided(
-    found: Mapping[str, Judged],
-    picked: Mapping[str, tuple[tuple[int, ...], str]],
-    people: Sequence[str],
+    found: Mapping[str, Judged], picked: Mapping[str, Choice], people: Sequence[str]
 ) -> dict[str, float]:
     """Return figures of flags: a threshold for each driver, from that driver's normal driving."""
     flags = []
     for person in people:
-        which = list(picked[person][0])
-        limit = _LIMIT.of(found[person].normal[MAIN][:, which].mean(dim=1))
-        flags.append(found[person].scores[MAIN][:, which].mean(dim=1) > limit)
+        judged = found[person]
+        # only a driver's own driving tells what is normal for the driver
+        normal = judged.normal[MAIN, ENROLLED].mean(dim=1)
+        flags.append(judged.score(MAIN, ENROLLED) > _LIMIT.of(normal))
     flag, truth = torch.cat(flags), torch.cat([found[p].distracted for p in people])
     hits = float((flag & truth).sum())
     return {
@@ -213,21 +138,20 @@ def _smooth(score: Tensor, frames: int = 241) -> Tensor:
     return (total[high] - total[low]) / (high - low)
 
 
-def _print(
-    title: str, found: Mapping[str, Judged], names: Sequence[str], people: Sequence[str]
-) -> None:
+def _print(found: Mapping[str, Judged], names: Sequence[str], people: Sequence[str]) -> None:
     truth = [found[p].distracted for p in people]
-    print(f"\n{title}: AUROC of all frames / mean over drivers / worst driver")
-    for view in found[people[0]].scores:
+    print("AUROC of all frames / mean over drivers / worst driver")
+    for view, kind in found[people[0]].scores:
         for column, name in enumerate(names):
-            figures = _headline([found[p].scores[view][:, column] for p in people], truth)
-            print(f"{view:<10} {name:<16}", *(f"{v:.3f}" for v in figures.values()))
+            scores = [found[p].scores[view, kind][:, column] for p in people]
+            figures = " ".join(f"{v:.3f}" for v in _headline("", scores, truth).values())
+            print(f"{view:<10} {kind:<10} {name:<14} {figures}")
 
 
 def _row(
     name: str, scores: Sequence[Tensor], truth: Sequence[Tensor], people: Sequence[str], seed: int
 ) -> None:
-    each = _per_driver(scores, truth)
-    low, high = metric.interval_by_person(each, people, seed=seed)
-    print(f"{name:<22} {_pooled(scores, truth):.3f}  mean {np.mean(each):.3f} [{low:.3f}, "
-          f"{high:.3f}]  each", *(f"{v:.3f}" for v in each))  # fmt: skip
+    drivers = each(scores, truth)
+    low, high = metric.interval_by_person(drivers, people, seed=seed)
+    print(f"{name:<10} {pooled(scores, truth):.3f}  mean {np.mean(drivers):.3f} [{low:.3f}, "
+          f"{high:.3f}]  each", *(f"{v:.3f}" for v in drivers))  # fmt: skip

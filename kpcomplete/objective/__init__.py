@@ -1,7 +1,7 @@
 """What is being learned."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -36,6 +36,10 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def calibrate(self, clean: PoseBatch) -> dict[str, float]:
         """Make the network's probabilities true on people it was not trained on."""
+
+    def rates(self) -> Mapping[str, float]:
+        """Return parameter name to share of the learning rate; of all others it is 1."""
+        return {}
 
     def advance(self, share: float) -> None:
         """Say how much of the training is done, 0..1; what changes with that, does."""

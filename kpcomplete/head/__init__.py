@@ -1,0 +1,37 @@
+"""What the occupants of a car are and do: several tasks on one encoder."""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from kpcomplete.pose import Array, PoseSequence
+
+UNKNOWN = "unknown"
+"""Last class of every task: too little is seen to say."""
+
+
+@runtime_checkable
+class Watch(Protocol):
+    """Classifies the people of one recording as its frames pass."""
+
+    def __call__(self, people: Mapping[str, PoseSequence], /) -> dict[str, dict[str, Array]]:
+        """Return seat and task to probabilities ``[T, C]`` of the next frames.
+
+        Args:
+            people: Seat to the next frames, in pixels, as far as the detector is believed.
+        """
+        ...
+
+
+@runtime_checkable
+class Head(Protocol):
+    """Says to which class of each task a person belongs, from the past alone.
+
+    Attributes:
+        tasks: Name of a task to the names of its classes, `UNKNOWN` last.
+    """
+
+    tasks: Mapping[str, tuple[str, ...]]
+
+    def watch(self) -> Watch:
+        """Return what follows a new recording."""
+        ...
