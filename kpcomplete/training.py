@@ -60,7 +60,8 @@ def run(
         frame_steps: See `kpcomplete.sampler.Sampler`.
         moving: See `kpcomplete.sampler.Sampler`.
         remembered: See `kpcomplete.sampler.Sampler`.
-        windows: How many of held-out people calibrate, validate, and measure each data set.
+        windows: How many of held-out people calibrate; a quarter as many validate, and as many
+            measure each data set.
         quick: Ten steps on few windows, to see whether everything fits together.
         provenance: What else the checkpoint should say about itself.
 
@@ -89,7 +90,9 @@ def run(
     objective.to("cpu")  # where the windows are
     calibration = objective.calibrate(test.draw(windows, draw))
     metrics = {
-        name: measure(objective, Sampler(sets={name: s}, length=length).draw(windows, draw), trials)
+        name: measure(
+            objective, Sampler(sets={name: s}, length=length).draw(windows // 4, draw), trials
+        )
         for name, s in (unseen | strangers).items()
     }
     record = {

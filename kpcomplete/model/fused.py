@@ -9,7 +9,7 @@ from scipy.special import erf
 from torch import Tensor, nn
 
 from kpcomplete.model.layers import Shift, TemporalBlock
-from kpcomplete.model.temporal import Temporal
+from kpcomplete.model.temporal import SCALARS, Temporal
 from kpcomplete.pose import Array
 
 # Numbers of the features of `Temporal._features` that differ when causal. Those that are equal
@@ -62,6 +62,12 @@ class Fused:
         self.think = _numpy(network.think)[self.use]
         self.out = _numpy(network.out)[self.use]
         self.bias = _numpy(network.bias)[self.use]
+        weight, bias = _linear(network.when)
+        nothing = np.zeros((network.local.shape[1] - SCALARS, weight.shape[1]), np.float32)
+        kept, constant = _fold(np.concatenate([nothing, weight])[None])
+        self.when = kept[0]
+        self.when_bias = bias + constant + _numpy(network.whose)[self.use]
+        self.choose, self.choose_bias = _linear(network.choose)
 
     def __call__(self, features: Array, look: Callable[[int, Array], Array]) -> Array:
         """Return what the decoder's heads say ``[P, J, O]``; 0 for joints without material.
@@ -85,7 +91,9 @@ class Fused:
         near += spelt.reshape(people, -1, self.codes).swapaxes(0, 1)
         codes = _gelu(near)
         codes = codes + _gelu(codes @ self.think)
-        heads: Array = (codes @ self.out).swapaxes(0, 1) + self.bias
+        when = _gelu(features @ self.when + self.when_bias) @ self.choose + self.choose_bias
+        others = (codes @ self.out).swapaxes(0, 1) + self.bias
+        heads: Array = np.concatenate([when, others], axis=2)
         if self.whole:
             return heads
         found = np.zeros((people, self.joints, heads.shape[2]), np.float32)

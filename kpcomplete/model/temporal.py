@@ -15,9 +15,11 @@ from kpcomplete.model.timeline import NEVER, Timeline
 
 EVERY = 16  # frames
 _FEATURES = 43  # of each joint, see `Temporal._features`
+SCALARS = 17  # the last of them have no direction: distances, times, what is there
+_CHOICES = 32  # hidden units of the network that chooses among places
 STEPS = (2, 8)  # frames back over which a joint's movement is looked at
 _PLACES = 9  # beside the straight line, see `places_in_time`, and two of the memory
-_CURVE = 6  # the best of them to begin with
+_CURVES = (5, 6)  # the best of them to begin with
 ANCHORS = ("nose", "left_shoulder", "right_shoulder")  # a body is where these are
 
 
@@ -33,7 +35,9 @@ class Temporal(Autoencoder):
       towards one of them, on in the direction it moved, onto a curve with the velocities of both
       ends, to its average place or to where the person usually has it, as given by a `Memory`, in
       the image or moved along with the body. The pull grows with the time to the nearest
-      observation, so that single lost frames stay straight.
+      observation, so that single lost frames stay straight. Which place to believe follows from
+      times and speeds alone, by one small network for all joints: given whole poses, it learned
+      them by heart, and was worse than the line on other people's motion.
     - a joint that was not observed at all is where the person usually has it, in the image or moved
       along with the body, or where other people have it: a mixture of Gaussians over poses, see
       `adopt`, given the joints that are seen, sure or in doubt, and what the network adds. Without
@@ -61,7 +65,7 @@ class Temporal(Autoencoder):
         dilations: Sequence[int] = (1, 3, 9, 27),
         codes: int = 24,
         dropout: float = 0.1,
-        onset: float = 0.1,
+        onset: float = 0.05,
         components: int = 0,
         prior_joints: int = 0,
     ) -> None:
@@ -84,10 +88,16 @@ class Temporal(Autoencoder):
         self.think = nn.Parameter(torch.randn(joints, codes, codes) * codes**-0.5)
         # a seen joint's pull, places, offset, shape; an unseen joint's places, offset, shape
         self.parts = (1, _PLACES, 2, 3, 4, 2, 3)
-        self.out = nn.Parameter(torch.zeros(joints, codes, sum(self.parts)))
-        self.bias = nn.Parameter(torch.zeros(joints, sum(self.parts)))
-        nn.init.constant_(self.bias[:, 1 + _CURVE], 5.0)  # and half a pull towards it
-        nn.init.constant_(self.bias[:, _PLACES - 1 : _PLACES + 1], -2.0)  # the memory's
+        self.when = nn.Linear(SCALARS, _CHOICES)
+        self.whose = nn.Parameter(torch.zeros(joints, _CHOICES))
+        self.choose = nn.Linear(_CHOICES, 1 + _PLACES)
+        nn.init.constant_(self.choose.bias, -1.0)
+        nn.init.constant_(self.choose.bias[0], 0.5)  # a little more than half a pull
+        for curve in _CURVES:
+            nn.init.constant_(self.choose.bias[1 + curve], 3.0)
+        rest = sum(self.parts[2:])
+        self.out = nn.Parameter(torch.zeros(joints, codes, rest))
+        self.bias = nn.Parameter(torch.zeros(joints, rest))
         self.growth = nn.Parameter(torch.tensor(0.15))  # body units a root second, any joint
 
         size = 2 * prior_joints
@@ -135,6 +145,8 @@ class Temporal(Autoencoder):
         codes = nn.functional.gelu(spelt + near)
         codes = codes + nn.functional.gelu(torch.einsum("btjc,jcd->btjd", codes, self.think))
         out = torch.einsum("btjc,jco->btjo", codes, self.out) + self.bias
+        when = nn.functional.gelu(self.when(features[..., -SCALARS:]) + self.whose)
+        out = torch.cat([self.choose(when), out], dim=-1)
         pull, place, offset, shape_seen, source, guess, shape_unseen = torch.split(
             out, list(self.parts), dim=-1
         )
