@@ -36,13 +36,14 @@ class Scene:
     Attributes:
         person: Name; the same person is in one scene only.
         seat: ``driver`` or ``passenger``.
-        camera: Kind of camera, see `kpcomplete.cabin.strangers`.
+        camera: Kind of camera, see `kpcomplete.cabin.cameras`.
         fps: Frames a second.
         image_size: Width, height in pixels.
         keypoints: ``[T, 33, 2]`` pixels as detected; NaN where nothing was.
         confidence: ``[T, 33]`` the detector's, 0..1.
         truth: ``[T, 33, 2]`` true pixels; may lie outside the image.
         visible: ``[T, 33]`` bool, nothing stands between the camera and the joint.
+        cause: ``[T, 33]`` index into `kpcomplete.cabin.visibility.CAUSES`; None in old files.
     """
 
     person: str
@@ -54,6 +55,7 @@ class Scene:
     confidence: Array
     truth: Array
     visible: Array
+    cause: Array | None = None
 
     def poses(self) -> PoseSequence:
         """Return what was detected."""
@@ -73,6 +75,7 @@ class Scene:
 
 
 _ARRAYS = ("keypoints", "confidence", "truth", "visible")
+_LATER = ("cause",)  # files of older versions have not got these
 _FACTS = ("person", "seat", "camera", "fps", "image_size")
 
 
@@ -85,7 +88,8 @@ def write(path: str | Path, scenes: Sequence[Scene]) -> None:
     tensors = {
         f"{i}.{name}": np.ascontiguousarray(getattr(scene, name))
         for i, scene in enumerate(scenes)
-        for name in _ARRAYS
+        for name in (*_ARRAYS, *_LATER)
+        if getattr(scene, name) is not None
     }
     facts = [{name: getattr(scene, name) for name in _FACTS} for scene in scenes]
     with whole(path) as temporary:
@@ -101,10 +105,12 @@ def read(path: str | Path) -> tuple[Scene, ...]:
     try:
         with safe_open(Path(path), framework="np") as file:
             facts = json.loads((file.metadata() or {})[_KEY])
+            stored = set(file.keys())
             return tuple(
                 Scene(
                     **fact | {"image_size": tuple(fact["image_size"])},
                     **{name: file.get_tensor(f"{i}.{name}") for name in _ARRAYS},
+                    **{n: file.get_tensor(f"{i}.{n}") for n in _LATER if f"{i}.{n}" in stored},
                 )
                 for i, fact in enumerate(facts)
             )

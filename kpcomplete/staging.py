@@ -12,11 +12,12 @@ from tqdm import tqdm
 from kpcomplete import staged
 from kpcomplete.cabin import strangers
 from kpcomplete.cabin.cameras import Camera, draw_camera
-from kpcomplete.cabin.film import develop
+from kpcomplete.cabin.film import Sensor, draw_sensor
 from kpcomplete.cabin.render import Renderer
 from kpcomplete.cabin.ride import Ride
+from kpcomplete.cabin.sheet import mark, write
 from kpcomplete.cabin.truth import Truth
-from kpcomplete.cabin.visibility import VISIBLE
+from kpcomplete.cabin.visibility import CAUSES, VISIBLE
 from kpcomplete.detector.mediapipe import MediaPipe
 from kpcomplete.detector.seats import Seats
 from kpcomplete.errors import SettingError
@@ -26,7 +27,8 @@ from kpcomplete.staged import Scene
 
 log = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
-_KINDS = ("mirror", "mirror", "dash", "pillar", "door")  # of cameras, ride by ride
+_KINDS = ("mirror", "mirror", "dash", "pillar", "door", "roof")  # of cameras, ride by ride
+_RELIGHT = 12  # frames for which light on what moves is kept
 
 
 def stage(
@@ -36,6 +38,8 @@ def stage(
     frames: int = 90,
     rates: Sequence[int] = (30, 15),
     size: tuple[int, int] = (640, 480),
+    nights: float = 0.2,
+    sheet: str | Path | None = None,
     seed: int = 0,
 ) -> tuple[Scene, ...]:
     """Draw rides of two strangers each, let the detector find them, and write what it found.
@@ -48,6 +52,8 @@ def stage(
         frames: Of each ride.
         rates: Frames a second, in turn.
         size: Width and height of the images, pixels, even.
+        nights: Share of rides in infrared light.
+        sheet: Picture to write, ``.png``: the middle of every ride, with true joints.
         seed: The same seed gives the same drives.
 
     Returns:
@@ -65,36 +71,52 @@ def stage(
             f"frames={frames}, rates={list(rates)}"
         )
     scenes: list[Scene] = []
+    marked: list[Array] = []
     for number in tqdm(range(rides), unit="ride", disable=None):
         rng = np.random.default_rng([seed, number])
         fps, kind = rates[number % len(rates)], _KINDS[number % len(_KINDS)]
         camera = draw_camera(kind, size, rng)
-        ride, _ = strangers.draw_ride(number, frames / fps, rng)
-        noise = float(rng.uniform(1.0, 6.0))
-        for seat, scene in _watch(ride, camera, frames, fps, noise, rng).items():
+        night = rng.random() < nights
+        light = strangers.infrared(camera, rng) if night else None
+        ride, _ = strangers.draw_ride(number, frames / fps, rng, _RELIGHT, light)
+        sensor = draw_sensor(night, rng)
+        pictures: list[Array] = []
+        found = _watch(ride, camera, frames, fps, sensor, rng, pictures)
+        for seat, scene in found.items():
             scenes.append(Scene(person=f"{seed}_{number:03d}_{seat}", seat=seat, camera=kind,
                                 fps=float(fps), image_size=size, **scene))  # fmt: skip
         staged.write(output, scenes)
+        if sheet is not None:
+            at = frames // 2
+            people = {s: (scene["truth"][at], scene["cause"][at]) for s, scene in found.items()}
+            marked.append(mark(pictures[at][..., ::-1], people, kind))
+            write(sheet, marked)
     return tuple(scenes)
 
 
 def _watch(
-    ride: Ride, camera: Camera, frames: int, fps: int, noise: float, rng: np.random.Generator
+    ride: Ride,
+    camera: Camera,
+    frames: int,
+    fps: int,
+    sensor: Sensor,
+    rng: np.random.Generator,
+    pictures: list[Array],
 ) -> dict[str, dict[str, Array]]:
-    """Return the arrays of a `Scene`, by seat."""
-    truth, pictures = Truth(camera, fps, 0), []
+    """Return the arrays of a `Scene`, by seat, and add what was drawn to `pictures`."""
+    truth = Truth(camera, fps, 0)
     seen: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
-    visible: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
-    with Renderer(camera) as renderer:
+    why: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
+    with Renderer(camera, finer=1) as renderer:
         for frame in range(frames):
             moment = ride.at(frame / fps)
-            picture = renderer.draw(ride.mesh(moment, camera.center))
-            pictures.append(develop(picture, moment.time, noise, rng)[..., ::-1].copy())
+            picture = renderer.draw(*ride.mesh(moment, camera.center))
+            pictures.append(sensor.expose(picture, moment.time, rng)[..., ::-1].copy())
             for seat, causes in ride.causes(moment, camera).items():
                 body = moment.bodies[seat]
                 truth.grow(seat, body.dressed)
                 seen[seat].append(camera.project(camera.view(body.landmarks)))
-                visible[seat].append(np.array([cause == VISIBLE for cause in causes]))
+                why[seat].append(np.array([CAUSES.index(cause) for cause in causes]))
     size = np.array([camera.width, camera.height])
     inside = [s for s, p in seen.items() if ((p[0][0] >= 0) & (p[0][0] < size)).all()]
     info = StreamInfo(name="staged", fps=float(fps), image_size=(camera.width, camera.height))
@@ -109,7 +131,8 @@ def _watch(
             "keypoints": poses.keypoints,
             "confidence": poses.confidence,
             "truth": np.stack(seen[seat]).astype(np.float32),
-            "visible": np.stack(visible[seat]),
+            "visible": np.stack(why[seat]) == CAUSES.index(VISIBLE),
+            "cause": np.stack(why[seat]).astype(np.uint8),
         }
     return out
 

@@ -57,7 +57,7 @@ def make_sample(
         with Renderer(camera) as renderer, Film(drafts[0], size, fps, quality) as film:
             for frame in range(frames):
                 moment = ride.at(frame / fps)
-                picture = renderer.draw(ride.mesh(moment, camera.center))
+                picture = renderer.draw(*ride.mesh(moment, camera.center))
                 film.add(develop(picture, moment.time, noise, rng))
                 for seat, causes in ride.causes(moment, camera).items():
                     body = moment.bodies[seat]

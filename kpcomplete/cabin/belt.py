@@ -1,7 +1,10 @@
 """Seat belts, laid over a body as it moves."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from kpcomplete.cabin.mesh import Mesh, grid
 from kpcomplete.cabin.reach import unit
@@ -12,6 +15,7 @@ Array = NDArray[np.float64]
 #: Width of the webbing, how far it lies off the clothes, metres; points along the chest.
 WIDTH, OFF, POINTS = 0.048, 0.007, 40
 COLOR = (0.23, 0.23, 0.25)
+PILLAR = 2  # vertices at the pillar, which stay there
 
 
 def belt(torso: Mesh, shoulders: Array, hips: Array, side: float) -> Mesh:
@@ -39,6 +43,34 @@ def belt(torso: Mesh, shoulders: Array, hips: Array, side: float) -> Mesh:
     path = np.concatenate([[pillar + width, top], edges])
     vertices = path.reshape(-1, 3)
     return Mesh(vertices, grid(len(path), 2), np.tile(COLOR, (len(vertices), 1)))
+
+
+@dataclass(frozen=True)
+class Worn:
+    """A belt that moves with the clothes on which it lay when it was put on.
+
+    Attributes:
+        mesh: of the belt then.
+        points: of the clothes that are nearest to its vertices, shape (V,); -1 at the pillar.
+        off: from these points to the vertices, metres, shape (V, 3).
+    """
+
+    mesh: Mesh
+    points: NDArray[np.int64]
+    off: Array
+
+    @classmethod
+    def put_on(cls, mesh: Mesh, surface: Array) -> "Worn":
+        """A belt on clothes whose vertices are (V, 3), metres."""
+        _, points = KDTree(surface).query(mesh.vertices)
+        points[:PILLAR] = -1
+        return cls(mesh, points, mesh.vertices - surface[points])
+
+    def moved(self, surface: Array) -> Mesh:
+        """The belt on the same clothes elsewhere."""
+        carried = surface[self.points] + self.off
+        vertices = np.where((self.points < 0)[:, None], self.mesh.vertices, carried)
+        return replace(self.mesh, vertices=vertices)
 
 
 def _front(torso: Mesh, points: Array) -> Array:

@@ -1,5 +1,6 @@
 """A camera's film: sensor noise, exposure, and H.264 files."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +25,59 @@ def develop(image: Image, time: float, noise: float, rng: Generator) -> Image:
     gain = (
         1.0 + 0.03 * np.sin(2.0 * np.pi * 0.11 * time) + 0.015 * np.sin(2.0 * np.pi * 0.31 * time)
     )
-    grain = rng.normal(0.0, noise, (*image.shape[:2], 1))
-    shot: Image = np.clip(np.rint(image * gain + grain), 0, 255).astype(np.uint8)
+    grain = noise * rng.standard_normal((*image.shape[:2], 1), np.float32)
+    shot: Image = np.clip(np.rint(image * np.float32(gain) + grain), 0, 255).astype(np.uint8)
     return shot
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """What is between a lens and a picture.
+
+    Attributes:
+        noise: standard deviation, grey levels.
+        infrared: the picture is grey.
+        blur: length of the movement while the shutter is open, pixels; 0 = sharp.
+        way: direction of that movement, radians.
+    """
+
+    noise: float = 1.5
+    infrared: bool = False
+    blur: float = 0.0
+    way: float = 0.0
+
+    def expose(self, image: Image, time: float, rng: Generator) -> Image:
+        """What it makes of a picture: blurred, grey, noisy, and breathing in exposure.
+
+        Args:
+            image: red, green, blue, shape (height, width, 3).
+            time: seconds.
+            rng: draws the noise.
+        """
+        if self.blur > 1.0:
+            image = self._blurred(image)
+        if self.infrared:
+            grey = image @ np.array([0.45, 0.35, 0.20])  # cloth is pale in infrared, and skin
+            image = np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
+        return develop(image, time, self.noise, rng)
+
+    def _blurred(self, image: Image) -> Image:
+        import cv2
+
+        half = int(np.ceil(self.blur / 2.0))
+        kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
+        for share in np.linspace(-0.5, 0.5, 8 * half):
+            x, y = share * self.blur * np.cos(self.way), share * self.blur * np.sin(self.way)
+            kernel[round(half + y), round(half + x)] += 1.0
+        blurred: Image = cv2.filter2D(image, -1, kernel / kernel.sum())
+        return blurred
+
+
+def draw_sensor(infrared: bool, rng: Generator) -> Sensor:
+    """A usual sensor: one in four is moved while the shutter is open."""
+    blur = float(rng.uniform(1.5, 6.0)) if rng.random() < 0.25 else 0.0
+    noise = float(rng.uniform(2.0, 9.0) if infrared else rng.uniform(1.0, 6.0))
+    return Sensor(noise, infrared, blur, float(rng.uniform(0.0, np.pi)))
 
 
 class Film:

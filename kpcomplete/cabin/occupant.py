@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.spatial import KDTree
 
 from kpcomplete.cabin import landmarks
 from kpcomplete.cabin.clothes import Outfit, Surface, dress
@@ -88,44 +91,32 @@ class Occupant:
     """
 
     def __init__(self, figure: Figure, seat: Seat) -> None:
-        self.seat, self._model = seat, load_anny().Anny()
-        self._shape = dict(figure.phenotype)
-        rest = self._model(phenotype_kwargs=self._shape)
-        vertices = _numpy(rest["vertices"])
-        self._bones = _numpy(rest["rest_bone_poses"])[:, :3, :3]
+        self.seat, self._model = seat, anny_model()
+        rest = self._model(phenotype_kwargs=dict(figure.phenotype))
+        self._rest = vertices = _numpy(rest["rest_vertices"])
+        self._weights = skin_weights()
         self.rig = Rig(
             self._model.bone_labels, self._model.bone_parents, _numpy(rest["rest_bone_heads"])
         )
         self.triangles: Triangles = self._model.faces.numpy().astype(np.int32)
-        self._regressor = load_anny().KeypointsRegressor.coco(self._model)
-        points = self._landmarks(rest, self.rig.heads)
-        self.depth: Array = np.linalg.norm(
-            points[:, None] - vertices[None, outer(self._model)], axis=2
-        ).min(axis=1)
+        self._means = landmark_means()
+        points = self._landmarks(vertices, self.rig.heads)
+        self.depth: Array = KDTree(vertices[outer(self._model)]).query(points)[0]
         surface = self._surface(vertices, points)
         self.colors, self._thickness = dress(surface, figure.outfit)
         self._parts = _split(surface, self.triangles)
 
     def pose(self, posture: Posture, seat: Seat | None = None) -> Body:
         """The body in a posture, sitting in its seat, or in the seat as it is now."""
-        import torch
-
         seat = seat or self.seat
         turns = self.rig.solve(posture, seat)
-        poses = np.tile(np.eye(4), (1, len(turns), 1, 1))
-        poses[0, :, :3, :3] = turns @ self._bones
-        poses[0, 0, :3, 3] = seat.hip
-        with torch.no_grad():
-            posed = self._model(
-                torch.as_tensor(poses, dtype=self._model.dtype),
-                phenotype_kwargs=self._shape,
-                pose_parameterization="world-orient",
-            )
-        skin = _numpy(posed["vertices"])
-        normals = vertex_normals(skin, self.triangles)
-        heads = _numpy(posed["bone_poses"])[:, :3, 3]
-        dressed = skin + normals * self._thickness[:, None]
-        return Body(skin, dressed, self._landmarks(posed, heads))
+        heads = self.rig.place(turns, seat.hip)
+        away = heads - (turns @ self.rig.heads[..., None])[..., 0]
+        moves = np.concatenate([turns, away[..., None]], axis=2).reshape(len(turns), 12)
+        blended = (self._weights @ moves).reshape(-1, 3, 4)
+        skin = np.einsum("vij,vj->vi", blended[..., :3], self._rest) + blended[..., 3]
+        dressed = skin + vertex_normals(skin, self.triangles) * self._thickness[:, None]
+        return Body(skin, dressed, self._landmarks(skin, heads))
 
     def mesh(self, body: Body) -> Mesh:
         """The dressed body, not yet lit."""
@@ -138,13 +129,11 @@ class Occupant:
             for name, triangles in self._parts.items()
         }
 
-    def _landmarks(self, output: Mapping[str, Any], heads: Array) -> Array:
-        vertices = _numpy(output["vertices"])
-        coco = dict(zip(self._regressor.labels, _numpy(self._regressor(output)), strict=True))
-        points = {name: coco[label] for name, label in landmarks.REGRESSED.items()}
-        points |= {name: heads[self.rig.index[bone]] for name, bone in landmarks.BONES.items()}
-        points |= {name: vertices[vertex] for name, vertex in landmarks.VERTICES.items()}
-        return np.stack([points[name] for name in landmarks.NAMES])
+    def _landmarks(self, vertices: Array, heads: Array) -> Array:
+        points: Array = self._means @ vertices
+        for name, bone in landmarks.BONES.items():
+            points[landmarks.NAMES.index(name)] = heads[self.rig.index[bone]]
+        return points
 
     def _surface(self, vertices: Array, points: Array) -> Surface:
         """What the tailor has to know of the body at rest."""
@@ -161,7 +150,7 @@ class Occupant:
         return Surface(
             vertices,
             {part: (share * (owner == part)).sum(axis=1) for part in PARTS},
-            _labelled(self._model, ["eye_front.L", "eye_front.R"]),
+            _labelled(self._model, ("eye_front.L", "eye_front.R")),
             along,
             dict(zip(landmarks.NAMES, points, strict=True)),
         )
@@ -190,19 +179,21 @@ def _numpy(tensor: Any) -> Array:
     return array
 
 
-def _labelled(model: Any, labels: list[str]) -> NDArray[np.bool_]:
+@cache
+def _labelled(model: Any, labels: tuple[str, ...]) -> NDArray[np.bool_]:
     """Which vertices belong to the named areas of Anny's map of body parts, shape (V,)."""
     from anny.face_segmentation import get_face_segmentation_mask
 
     mask = np.zeros(len(model.template_vertices), dtype=bool)
-    faces = get_face_segmentation_mask(model, labels).numpy()
+    faces = get_face_segmentation_mask(model, list(labels)).numpy()
     mask[np.unique(model.faces.numpy()[faces])] = True
     return mask
 
 
+@cache
 def outer(model: Any) -> NDArray[np.bool_]:
     """Which vertices are on the outside: eye sockets, mouth and tongue are not."""
-    inside = _labelled(model, ["mouth_cavity", "tongue", "eye_cavity.L", "eye_cavity.R"])
+    inside = _labelled(model, ("mouth_cavity", "tongue", "eye_cavity.L", "eye_cavity.R"))
     return np.asarray(~inside)
 
 
@@ -220,3 +211,33 @@ def load_anny() -> Any:
             "run pip install 'kpcomplete[cabin]'"
         ) from error
     return anny
+
+
+@cache
+def anny_model() -> Any:
+    """Anny itself, loaded once: it does not change.
+
+    Raises:
+        MissingDependencyError: If it is not installed.
+    """
+    return load_anny().Anny(skinning_method="lbs")
+
+
+@cache
+def skin_weights() -> csr_array:
+    """How much each vertex moves with each bone, shape (V, B)."""
+    return csr_array(anny_model().dense_vertex_bone_weights.numpy().astype(np.float64))
+
+
+@cache
+def landmark_means() -> csr_array:
+    """Of which vertices each landmark is the mean, shape (33, V); 0 for those of bones."""
+    model = anny_model()
+    regressor = load_anny().KeypointsRegressor.coco(model)
+    means = np.zeros((len(landmarks.NAMES), len(model.template_vertices)))
+    weights = regressor.regression_weights.numpy()
+    for name, label in landmarks.REGRESSED.items():
+        means[landmarks.NAMES.index(name)] = weights[regressor.labels.index(label)]
+    for name, vertex in landmarks.VERTICES.items():
+        means[landmarks.NAMES.index(name), vertex] = 1.0
+    return csr_array(means)

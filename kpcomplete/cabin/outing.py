@@ -1,6 +1,6 @@
 """Two people in a car for some seconds, as joints and as what cameras see of them; no drawing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,13 @@ from kpcomplete.cabin import proxies, sight, things
 from kpcomplete.cabin.anthropometry import DRIVERS
 from kpcomplete.cabin.cameras import Camera, draw_camera
 from kpcomplete.cabin.crowd import Crowd, Person
+from kpcomplete.cabin.motion import Motion
 from kpcomplete.cabin.postures import classify
+from kpcomplete.cabin.puppet import Puppet
 from kpcomplete.cabin.rays import Solids
+from kpcomplete.cabin.rig import Seat
 from kpcomplete.cabin.seating import Seated, fitted, sit_down
+from kpcomplete.cabin.shapes import Shape
 from kpcomplete.cabin.sight import Actor
 from kpcomplete.cabin.themes import draw_theme
 from kpcomplete.cabin.vehicle import Car, Wheel
@@ -66,7 +70,7 @@ class Outing:
 
 def go(
     crowd: Crowd, number: int, frames: int, fps: float, views: Sequence[str], count: int,
-    size: tuple[int, int],
+    size: tuple[int, int], watch: Callable[[Collection[Actor]], object] | None = None,
 ) -> Outing:  # fmt: skip
     """Simulate one ride; the same whatever was simulated before.
 
@@ -78,6 +82,7 @@ def go(
         views: kinds of camera to choose from, see `cameras.CAMERAS`.
         count: how many of them look.
         size: width and height of the images, pixels.
+        watch: is given both people with their bodies.
     """
     rng, (name, car) = crowd.ride(number), crowd.car(number)
     people = dict(zip(("driver", "passenger"), map(crowd.person, crowd.pair(number)), strict=True))
@@ -87,10 +92,16 @@ def go(
         themes[seat] = draw_theme(drives, person.kind in DRIVERS, rng)
         seated[seat] = sit_down(person.puppet, drives, rng, themes[seat])
     times = np.arange(frames) / fps
-    actors = {seat: _act(people[seat], seated[seat], times) for seat in people}
+    actors = {seat: _act(people[seat].puppet, seated[seat], times) for seat in people}
+    if watch is not None:
+        watch(actors.values())
     kinds = rng.permutation(len(views))[:count]
     cameras = tuple(draw_camera(views[kind], size, rng, car.dash) for kind in kinds)
-    vehicle = _vehicle(car, seated, times)
+    extra = [shape for person in seated.values() for shape in person.extra]
+    driver = seated["driver"]
+    vehicle = around(
+        fitted(car, seated), driver.wheel or Wheel(), extra, driver.sitter.turned, times
+    )
     objects = _objects(actors, seated, times, rng)
     seen = [sight.causes(camera, actors, vehicle, objects) for camera in cameras]
     clips = []
@@ -107,12 +118,22 @@ def go(
     return Outing(name, cameras, (clips[0], clips[1]))
 
 
-def _act(person: Person, seated: Seated, times: Array) -> Actor:
-    """Everything that one person does, posture by posture and then in between."""
-    puppet = person.puppet
-    motion = seated.sitter.perform(float(times[-1]) + 1.0)
+def _act(puppet: Puppet, seated: Seated, times: Array) -> Actor:
+    """Everything that one person does."""
+    return act(puppet, seated.sitter.perform(float(times[-1]) + 1.0), seated.at, times)
+
+
+def act(puppet: Puppet, motion: Motion, sits: Callable[[float], Seat], times: Array) -> Actor:
+    """What one person does, posture by posture and then in between.
+
+    Args:
+        puppet: the body.
+        motion: what it does.
+        sits: time in seconds -> how it sits.
+        times: of the frames, seconds, shape (T,), even.
+    """
     keys = np.linspace(0.0, times[-1], max(4, round(times[-1] * SOLVED) + 1))
-    turns, heads = puppet.pose([motion(t) for t in keys], seated.places(keys))
+    turns, heads = puppet.pose([motion(t) for t in keys], [sits(t) for t in keys])
     joints = CubicSpline(keys, puppet.follow(turns, heads))(times)
     bones = np.union1d(puppet.padding.bones, [*puppet.padding.bars.ravel(), puppet.padding.head])
     # between keys a tenth of a second apart, even means of rotations are as good as rotations
@@ -135,12 +156,23 @@ def between(keys: Array, values: Sequence[Array], times: Array) -> list[Array]:
     ]
 
 
-def _vehicle(car: Car, seated: Mapping[str, Seated], times: Array) -> list[Solids]:
-    """What of the car hides joints."""
-    wheel = seated["driver"].wheel or Wheel()
-    car = fitted(car, seated)
-    extra = [shape for person in seated.values() for shape in person.extra]
-    turn = np.array([float(seated["driver"].sitter.turned(time)[0]) for time in times])
+def around(
+    car: Car,
+    wheel: Wheel,
+    extra: Sequence[Shape],
+    turned: Callable[[float], Array],
+    times: Array,
+) -> list[Solids]:
+    """What of the car hides joints.
+
+    Args:
+        car: as its seats are set.
+        wheel: that is steered.
+        extra: what else stands still in the car.
+        turned: time in seconds -> how far the wheel is turned, radians, shape (1,).
+        times: of the frames, seconds, shape (T,).
+    """
+    turn = np.array([float(turned(time)[0]) for time in times])
     return [*proxies.still([*car.shapes(wheel), *extra]), *proxies.steered(wheel, turn)]
 
 

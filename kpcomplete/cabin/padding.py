@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from kpcomplete.cabin import landmarks
@@ -154,7 +155,7 @@ class Tailor:
             sizes.append(size + CLOTHES)
             owners.append(part.split(".")[0])
         places = np.stack([points[name] for name in landmarks.NAMES])
-        gaps = np.linalg.norm(places[:, None] - vertices[None, self.outer], axis=2).min(axis=1)
+        gaps = KDTree(vertices[self.outer]).query(places)[0]
         return Padding(
             np.array(bars), np.array(shares), np.array(radii), np.array(bones),
             np.array(centers), np.array(sizes), tuple(owners), gaps, index["head"],

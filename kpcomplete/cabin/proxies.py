@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 #: A box with round edges hides a little less than one with sharp ones: share of the edges' radius
 #: by which the box that stands for it is smaller on each side.
-CUT = 0.12
+CUT = 0.25
 
 
 def still(shapes: Sequence[Shape]) -> list[Solids]:

@@ -1,14 +1,13 @@
 """The 33 landmarks of posed bodies without their surfaces: hundreds of frames a second."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kpcomplete.cabin import landmarks
 from kpcomplete.cabin.motion import Posture, stack
-from kpcomplete.cabin.occupant import load_anny, outer
+from kpcomplete.cabin.occupant import anny_model, landmark_means, outer, skin_weights
 from kpcomplete.cabin.padding import Padding, Tailor
 from kpcomplete.cabin.rig import Rig, Seat
 
@@ -23,12 +22,10 @@ class Wardrobe:
     """
 
     def __init__(self) -> None:
-        anny = load_anny()
-        self._model = anny.Anny(skinning_method="lbs")
+        self._model = anny_model()
         self.names = list(self._model.bone_labels)
-        regressor = anny.KeypointsRegressor.coco(self._model)
-        self._vertices = _mean_of_vertices(regressor, len(self._model.template_vertices))
-        self._skin = self._model.dense_vertex_bone_weights.numpy().astype(np.float64)
+        self._vertices = landmark_means().toarray()
+        self._skin = skin_weights().toarray()
         self._share = self._vertices @ self._skin
         self._tailor = Tailor(
             self.names, self._skin, self._model.faces.numpy().astype(np.int32), outer(self._model)
@@ -110,14 +107,3 @@ class Puppet:
         seat = stack(seats)
         turns = self.rig.solve(stack(postures), seat)
         return turns, self.rig.place(turns, seat.hip)
-
-
-def _mean_of_vertices(regressor: Any, count: int) -> Array:
-    """Of which vertices each landmark is the mean, shape (33, V); 0 for those of bones."""
-    means = np.zeros((len(landmarks.NAMES), count))
-    weights = regressor.regression_weights.numpy()
-    for name, label in landmarks.REGRESSED.items():
-        means[landmarks.NAMES.index(name)] = weights[regressor.labels.index(label)]
-    for name, vertex in landmarks.VERTICES.items():
-        means[landmarks.NAMES.index(name), vertex] = 1.0
-    return means

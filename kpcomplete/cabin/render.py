@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcomplete.cabin.cameras import Camera
+from kpcomplete.cabin.lens import Lens
 from kpcomplete.cabin.mesh import Mesh
 from kpcomplete.errors import MissingDependencyError, RenderError
+
+Array = NDArray[np.float64]
 
 PACKAGES = "libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libusb-1.0-0"
 
@@ -32,7 +35,8 @@ class Renderer:
 
     def __init__(self, camera: Camera, finer: int = 2) -> None:
         self._o3d, self.camera, self.finer = _open3d(), camera, finer
-        self._view = camera.finer(finer)
+        self._lens = Lens(camera)
+        self._view = self._lens.pinhole.finer(finer)
         self._window: Any = self._o3d.visualization.Visualizer()
         size = {"width": self._view.width, "height": self._view.height}
         if not self._window.create_window(visible=False, **size):
@@ -41,6 +45,7 @@ class Renderer:
                 f"Ubuntu run apt-get install -y {PACKAGES}"
             )
         self._mesh: Any = None
+        self._still: Mesh | None = None
 
     def __enter__(self) -> "Renderer":
         return self
@@ -53,37 +58,63 @@ class Renderer:
     ) -> None:
         self._window.destroy_window()
 
-    def draw(self, mesh: Mesh) -> NDArray[np.uint8]:
-        """Draw a mesh.
+    def draw(self, mesh: Mesh, still: Mesh) -> NDArray[np.uint8]:
+        """Draw two meshes, in the vehicle frame, lit.
 
         Args:
-            mesh: all that is to be seen, in the vehicle frame, lit.
+            mesh: what moves; always the same triangles.
+            still: what does not; the same from the first picture to the last.
 
         Returns:
             The image, red, green, blue, shape (height, width, 3).
         """
+        import cv2
+
         vectors = self._o3d.utility.Vector3dVector
         first = self._mesh is None
         if first:
-            self._mesh = self._o3d.geometry.TriangleMesh()
-        self._mesh.vertices = vectors(np.vstack([self._view.view(mesh.vertices), AHEAD]))
-        self._mesh.vertex_colors = vectors(np.vstack([mesh.colors, AHEAD]))
+            self._mesh, self._still = self._o3d.geometry.TriangleMesh(), still
+        assert still is self._still
+        self._mesh.vertices = vectors(self._view.view(mesh.vertices))
+        self._mesh.vertex_colors = vectors(mesh.colors)
         if first:
             self._mesh.triangles = self._o3d.utility.Vector3iVector(mesh.triangles)
-            self._start()
+            self._start(still)
         else:
             self._window.update_geometry(self._mesh)
         self._window.poll_events()
         self._window.update_renderer()
         picture = np.asarray(self._window.capture_screen_float_buffer(do_render=False))
-        small = picture.reshape(
-            self.camera.height, self.finer, self.camera.width, self.finer, 3
-        ).mean(axis=(1, 3))
-        image: NDArray[np.uint8] = np.clip(np.rint(small * 255.0), 0, 255).astype(np.uint8)
+        pinhole = self._lens.pinhole
+        if self.finer > 1:
+            picture = cv2.resize(
+                picture, (pinhole.width, pinhole.height), interpolation=cv2.INTER_AREA
+            )
+        picture = self._lens.bend(picture)
+        image: NDArray[np.uint8] = np.clip(np.rint(picture * 255.0), 0, 255).astype(np.uint8)
         return image
 
-    def _start(self) -> None:
-        """Show the mesh, set up camera and options."""
+    @property
+    def pinhole(self) -> Camera:
+        """The camera without its lens, by which is drawn."""
+        return self._lens.pinhole
+
+    def depth(self) -> Array:
+        """How far along the axis is what was drawn last, metres, 0 where nothing is.
+
+        Of the pinhole camera, before its picture is bent; shape (height, width) times `finer`.
+        """
+        buffer: Array = np.asarray(self._window.capture_depth_float_buffer(do_render=False))
+        return buffer
+
+    def _start(self, still: Mesh) -> None:
+        """Show the meshes, set up camera and options."""
+        vectors = self._o3d.utility.Vector3dVector
+        world = self._o3d.geometry.TriangleMesh()
+        world.vertices = vectors(np.vstack([self._view.view(still.vertices), AHEAD]))
+        world.vertex_colors = vectors(np.vstack([still.colors, AHEAD]))
+        world.triangles = self._o3d.utility.Vector3iVector(still.triangles)
+        self._window.add_geometry(world)
         self._window.add_geometry(self._mesh)
         option = self._window.get_render_option()
         option.light_on, option.mesh_show_back_face = False, True

@@ -1,13 +1,13 @@
 """The whole cabin at a moment: vehicle, people, light and truth."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcomplete.cabin import behaviour, vehicle
-from kpcomplete.cabin.belt import belt
+from kpcomplete.cabin import behaviour, things, vehicle
+from kpcomplete.cabin.belt import Worn, belt
 from kpcomplete.cabin.cameras import Camera
 from kpcomplete.cabin.landmarks import FLESH, NAMES
 from kpcomplete.cabin.light import Light
@@ -17,7 +17,9 @@ from kpcomplete.cabin.occupant import ADULT, CHILD, Body, Figure, Occupant
 from kpcomplete.cabin.outside import backdrop
 from kpcomplete.cabin.rig import Seat
 from kpcomplete.cabin.shapes import Shape
-from kpcomplete.cabin.visibility import Scene, causes
+from kpcomplete.cabin.sitter import Span
+from kpcomplete.cabin.themes import HELD
+from kpcomplete.cabin.visibility import Layers, Scene, causes
 
 Array = NDArray[np.float64]
 
@@ -35,14 +37,14 @@ class Moment:
     Attributes:
         time: seconds.
         bodies: seat -> body.
-        wheel: the steering wheel as it is turned.
+        things: the steering wheel as it is turned, and what people hold.
         scene: everything that hides and casts shadows.
     """
 
     time: float
     bodies: Mapping[str, Body]
-    wheel: Mesh
-    scene: Scene
+    things: Sequence[Mesh]
+    scene: Layers
 
 
 Turn = Callable[[float], Array]
@@ -60,6 +62,7 @@ class Ride:
         turned: time -> how far the wheel is turned, radians, shape (1,).
         car: sizes of its inside.
         extra: what else stands still in the car, such as a child's cushion.
+        spans: seat -> what is done, for what is held meanwhile.
         light: from outside.
         relight: frames for which light on what moves is kept; more is faster, and shadows lag.
     """
@@ -74,16 +77,20 @@ class Ride:
         sits: Mapping[str, Sits] | None = None,
         car: vehicle.Car | None = None,
         extra: Sequence[Shape] = (),
+        spans: Mapping[str, Sequence[Span]] | None = None,
         light: Light | None = None,
         relight: int = 1,
     ) -> None:
         self.occupants, self.motions, self.sits = occupants, motions, sits or {}
         self.car = car or vehicle.Car()
         self.light, self.wheel, self.turned, self.relight = light or Light(), wheel, turned, relight
+        self.spans, self.extra = spans or {}, extra
         self.inside = self.car.mesh(wheel, extra)
+        self._still = Scene({"vehicle": self.inside})
         self._lit: Mesh | None = None
         self._drawn = 0
         self._brightness: list[Array] = []
+        self._belts: dict[str, Worn] = {}
 
     def at(self, time: float) -> Moment:
         """The cabin at a time in seconds."""
@@ -99,8 +106,18 @@ class Ride:
             for seat, body in bodies.items()
             for part, mesh in self.occupants[seat].parts(body).items()
         }
-        scene = Scene({"vehicle": self.inside, "vehicle.wheel": wheel, **people})
-        return Moment(time, bodies, wheel, scene)
+        held = {f"object.{i}": mesh for i, mesh in enumerate(self._held(time, bodies))}
+        moving = Scene({"vehicle.wheel": wheel, **people, **held})
+        return Moment(time, bodies, [wheel, *held.values()], Layers([self._still, moving]))
+
+    def _held(self, time: float, bodies: Mapping[str, Body]) -> list[Mesh]:
+        """What is in people's hands; all things always, those that are not there far away."""
+        return [
+            things.mesh(span, bodies[seat].landmarks, time)
+            for seat, spans in self.spans.items()
+            for span in spans
+            if span.name in HELD
+        ]
 
     def causes(self, moment: Moment, camera: Camera) -> dict[str, list[str]]:
         """Seat -> why each of the 33 landmarks is seen or not."""
@@ -112,17 +129,24 @@ class Ride:
             for seat, body in moment.bodies.items()
         }
 
-    def mesh(self, moment: Moment, center: Array) -> Mesh:
-        """Everything that is to be seen, lit; the world outside lies around `center`.
+    def mesh(self, moment: Moment, center: Array) -> tuple[Mesh, Mesh]:
+        """What moves and what stands still, lit; the world outside lies around `center`.
 
         The light inside the vehicle is computed once, with the people of the first moment asked
-        for: what they do later changes it too little to be worth the time.
+        for: what they do later changes it too little to be worth the time. So the second mesh is
+        always the same.
         """
         if self._lit is None:
-            self._lit = merge([backdrop(center), self._shade(self.inside, moment.scene)])
+            outside = backdrop(center)
+            outside = replace(outside, colors=outside.colors * min(1.0, self.light.outside))
+            self._lit = merge([outside, self._shade(self.inside, moment.scene)])
         people = [self.occupants[seat].mesh(body) for seat, body in moment.bodies.items()]
-        belts = [self._belt(seat, body) for seat, body in moment.bodies.items()]
-        moving = [moment.wheel, *people, *belts]
+        belts = [
+            self._belt(seat, body)
+            for seat, body in moment.bodies.items()
+            if not self.occupants[seat].seat.facing  # a baby's carrier has its own
+        ]
+        moving = [*moment.things, *people, *belts]
         if self._drawn % self.relight == 0:
             self._brightness = [self._falls(mesh, moment.scene) for mesh in moving]
         self._drawn += 1
@@ -130,24 +154,28 @@ class Ride:
             Mesh(mesh.vertices, mesh.triangles, self.light.shade(mesh.colors, brightness))
             for mesh, brightness in zip(moving, self._brightness, strict=True)
         ]
-        return merge([self._lit, *lit])
+        return merge(lit), self._lit
 
     def _belt(self, seat: str, body: Body) -> Mesh:
         """The belt is drawn but hides no joint: it lies on the clothes as they lie on the skin."""
-        side = float(np.sign(self.occupants[seat].seat.hip[0]))
-        sides = ("left", "right") if side > 0.0 else ("right", "left")
-        at = dict(zip(NAMES, body.landmarks, strict=True))
-        shoulders, hips = (
-            np.stack([at[f"{name}_{joint}"] for name in sides]) for joint in ("shoulder", "hip")
-        )
-        return belt(self.occupants[seat].parts(body)["torso"], shoulders, hips, side)
+        if seat not in self._belts:
+            side = float(np.sign(self.occupants[seat].seat.hip[0]))
+            sides = ("left", "right") if side > 0.0 else ("right", "left")
+            at = dict(zip(NAMES, body.landmarks, strict=True))
+            shoulders, hips = (
+                np.stack([at[f"{name}_{joint}"] for name in sides]) for joint in ("shoulder", "hip")
+            )
+            torso = self.occupants[seat].parts(body)["torso"]
+            mesh = belt(torso, shoulders, hips, side)
+            self._belts[seat] = Worn.put_on(mesh, body.dressed)
+        return self._belts[seat].moved(body.dressed)
 
-    def _shade(self, mesh: Mesh, scene: Scene) -> Mesh:
+    def _shade(self, mesh: Mesh, scene: Layers) -> Mesh:
         colors = self.light.shade(mesh.colors, self._falls(mesh, scene))
         return Mesh(mesh.vertices, mesh.triangles, colors)
 
-    def _falls(self, mesh: Mesh, scene: Scene) -> Array:
-        return self.light.falls(scene.rays, mesh.vertices, mesh.normals())
+    def _falls(self, mesh: Mesh, scene: Layers) -> Array:
+        return self.light.falls(scene, mesh.vertices, mesh.normals())
 
 
 def sample_ride(duration: float, seed: int) -> Ride:

@@ -70,10 +70,6 @@ class Seated:
         away = 1.0 - minimum_jerk(time / self.entering) if self.entering else 0.0
         return replace(self.seat, left=left, right=right, hip=self.seat.hip + away * self.door)
 
-    def places(self, times: Sequence[float]) -> list[Sitting]:
-        """How the person sits at times in seconds."""
-        return [self.at(time) for time in times]
-
 
 def sit_down(puppet: Puppet, drives: bool, rng: Generator, theme: str = "plain") -> Seated:
     """Let somebody sit down in a seat that fits more or less.

@@ -29,10 +29,10 @@ Array = NDArray[np.float64]
 
 #: Bars and balls are not quite where the skin is. Kind of joint -> how far before it, metres, they
 #: may be hit where they belong to the flesh about it, and elsewhere; fitted to ray-cast surfaces of
-#: 96 people. Other joints follow `visibility.causes`.
+#: 44 people. Other joints follow `visibility.causes`.
 NEAR = {
-    "shoulder": (0.19, 0.07), "wrist": (0.075, 0.05),
-    "pinky": (0.11, 0.08), "index": (0.11, 0.08), "thumb": (0.11, 0.08),
+    "shoulder": (0.205, 0.10), "elbow": (0.155, 0.105), "wrist": (0.07, 0.05),
+    "pinky": (0.065, 0.03), "index": (0.06, 0.02), "thumb": (0.055, 0.045),
 }  # fmt: skip
 
 

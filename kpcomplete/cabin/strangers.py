@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kpcomplete.cabin.anthropometry import DRIVERS, draw_body, draw_kind
+from kpcomplete.cabin.cameras import Camera
 from kpcomplete.cabin.clothes import Color, Outfit
 from kpcomplete.cabin.crowd import draw_car
 from kpcomplete.cabin.light import Light
@@ -24,7 +26,7 @@ _SKIN = ((0.93, 0.77, 0.67), (0.30, 0.19, 0.14))  # from the lightest to the dar
 
 
 def draw_ride(
-    number: int, duration: float, rng: Generator, relight: int = 3
+    number: int, duration: float, rng: Generator, relight: int = 3, light: Light | None = None
 ) -> tuple[Ride, Mapping[str, Mapping[str, float]]]:
     """A driver and a passenger, who is a child or a baby in every second ride.
 
@@ -33,11 +35,12 @@ def draw_ride(
         duration: seconds.
         rng: draws everything.
         relight: see `Ride`.
+        light: that falls in; drawn as well if it is None.
 
     Returns:
         The ride, and seat -> shape of the body.
     """
-    wardrobe = Wardrobe()
+    wardrobe = _wardrobe()
     kinds = {"driver": draw_kind(0, rng), "passenger": draw_kind(1 + number % 2, rng)}
     shapes = {seat: draw_body(kind, wardrobe.stature, rng) for seat, kind in kinds.items()}
     people = {}
@@ -54,10 +57,16 @@ def draw_ride(
         sits={seat: person.at for seat, person in people.items()},
         car=fitted(draw_car(rng), people),
         extra=[shape for person in people.values() for shape in person.extra],
-        light=_draw_light(rng),
+        spans={seat: person.sitter.spans for seat, person in people.items()},
+        light=light or draw_light(rng),
         relight=relight,
     )
     return ride, shapes
+
+
+@cache
+def _wardrobe() -> Wardrobe:
+    return Wardrobe()
 
 
 def _dressed(person: Seated, shape: Mapping[str, float], rng: Generator) -> Occupant:
@@ -82,14 +91,33 @@ def draw_outfit(rng: Generator) -> Outfit:
     )
 
 
-def _draw_light(rng: Generator) -> Light:
+def draw_light(rng: Generator) -> Light:
+    """Daylight from any side, now and then low and bright behind the people."""
     turn, height = rng.uniform(-np.pi, np.pi), rng.uniform(0.2, 1.2)
+    strength, exposure = rng.uniform(1.0, 5.0), rng.uniform(0.7, 1.6)
+    if rng.random() < 0.15:
+        turn, height, strength = np.pi + rng.normal(0.0, 0.4), rng.uniform(0.1, 0.4), 8.0
+        exposure *= 0.6
     return Light(
         sun=(float(np.sin(turn)), float(-np.cos(turn)), float(height)),
-        strength=float(rng.uniform(1.0, 5.0)),
+        strength=float(strength),
         ambient=float(rng.uniform(0.15, 0.45)),
-        exposure=float(rng.uniform(0.7, 1.6)),
+        exposure=float(exposure),
         directions=16,
+    )
+
+
+def infrared(camera: Camera, rng: Generator) -> Light:
+    """Night: an infrared lamp beside the camera, and hardly anything from outside."""
+    x, y, z = (camera.center + rng.normal(0.0, 0.04, 3)).tolist()
+    return Light(
+        strength=0.5,
+        ambient=float(rng.uniform(0.01, 0.04)),
+        exposure=0.10,
+        directions=8,
+        lamp=(x, y, z),
+        power=float(rng.uniform(5.0, 14.0)),
+        outside=float(rng.uniform(0.02, 0.12)),
     )
 
 

@@ -7,9 +7,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kpcomplete.cabin.landmarks import NAMES
+from kpcomplete.cabin.mesh import Mesh
 from kpcomplete.cabin.proxies import boxes
 from kpcomplete.cabin.rays import Boxes, Solids
 from kpcomplete.cabin.reach import frame
+from kpcomplete.cabin.shapes import box
 from kpcomplete.cabin.sitter import Span
 from kpcomplete.cabin.themes import HELD
 
@@ -17,8 +19,9 @@ Array = NDArray[np.float64]
 
 #: Full lengths along fingers, thumb's side and palm, metres: a phone, a cup, a paperback.
 SIZES = {"phone": (0.150, 0.074, 0.010), "cup": (0.075, 0.075, 0.120), "book": (0.20, 0.14, 0.02)}
+COLORS = {"phone": (0.06, 0.06, 0.07), "cup": (0.80, 0.78, 0.74), "book": (0.75, 0.72, 0.64)}
 GAP = 0.028  # metres from the middle of the hand's bones to the thing's
-_FAR = 100.0  # metres: where things are that are not there
+_FAR = -20.0  # metres: where things are that are not there
 
 
 def held(joints: Array, spans: Sequence[Span], times: Array) -> list[Solids]:
@@ -52,6 +55,20 @@ def in_hand(joints: Array, side: str) -> tuple[Array, Array]:
     turn = frame(knuckles - wrist, index - pinky)
     palm = turn[..., 2] * (1.0 if side == "left" else -1.0)
     return (wrist + 2.0 * knuckles) / 3.0 + GAP * palm, turn
+
+
+def mesh(span: Span, landmarks: Array, time: float) -> Mesh:
+    """What is held during a span, at a time; far away where it is not held.
+
+    Args:
+        span: one whose name is in `HELD`.
+        landmarks: of the person, metres, shape (33, 3).
+        time: seconds.
+    """
+    what = HELD[span.name]
+    center, turn = in_hand(landmarks[None], span.side)
+    shift = center[0] if span.start <= time <= span.end else np.full(3, _FAR)
+    return box((0.0, 0.0, 0.0), SIZES[what], COLORS[what], 0.006).mesh().moved(turn[0], shift)
 
 
 def draw_load(hip: Array, size: float, rng: Generator) -> Boxes | None:

@@ -1,6 +1,7 @@
 """Which joints a camera sees, and what hides the others."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,36 @@ class Scene:
         names = [self.names.get(int(owner)) for owner in hits["geometry_ids"].numpy()]
         return distance, names
 
+    def meets(self, rays: Array) -> NDArray[np.bool_]:
+        """Whether rays, origin and direction, shape (N, 6), hit anything, shape (N,)."""
+        met: NDArray[np.bool_] = self.rays.test_occlusions(rays.astype(np.float32)).numpy()
+        return met
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Scenes one over the other: what stands still need not be made anew for what moves.
+
+    Attributes:
+        scenes: at least one.
+    """
+
+    scenes: Sequence[Scene]
+
+    def first(self, origin: Array, targets: Array) -> tuple[Array, list[str | None]]:
+        """As `Scene.first`."""
+        found = [scene.first(origin, targets) for scene in self.scenes]
+        nearest = np.argmin([distance for distance, _ in found], axis=0)
+        distance = np.min([distance for distance, _ in found], axis=0)
+        return distance, [found[layer][1][i] for i, layer in enumerate(nearest)]
+
+    def meets(self, rays: Array) -> NDArray[np.bool_]:
+        """As `Scene.meets`."""
+        return np.asarray(np.any([scene.meets(rays) for scene in self.scenes], axis=0))
+
 
 def causes(
-    scene: Scene,
+    scene: Scene | Layers,
     camera: Camera,
     person: str,
     joints: Array,

@@ -1,0 +1,52 @@
+"""Contact sheets: many small pictures with true joints, coloured by what hides them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcomplete.cabin.film import Image
+from kpcomplete.output import whole
+
+Array = NDArray[np.float64]
+
+#: Of `visibility.CAUSES`, in their order, red, green, blue; joints outside are not drawn.
+COLORS = ((40, 220, 60), (250, 210, 40), (240, 60, 50), (200, 70, 230), (60, 150, 250))
+ACROSS, WIDTH = 6, 320  # pictures in a row; pixels
+
+
+def mark(image: Image, people: Mapping[str, tuple[Array, Array]], title: str) -> Image:
+    """A picture with the joints of everybody in it.
+
+    Args:
+        image: red, green, blue, shape (height, width, 3).
+        people: name -> pixels of the joints, (33, 2), and index of their cause, (33,).
+        title: written into the corner.
+    """
+    import cv2
+
+    drawn = np.ascontiguousarray(image)
+    for pixels, causes in people.values():
+        for (x, y), cause in zip(pixels, causes, strict=True):
+            if cause < len(COLORS):
+                cv2.circle(drawn, (round(float(x)), round(float(y))), 4, COLORS[cause], -1)
+    cv2.putText(drawn, title, (8, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 2)
+    return drawn
+
+
+def write(path: str | Path, pictures: Sequence[Image]) -> None:
+    """Write pictures as one, row by row.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    import cv2
+
+    height = round(WIDTH * pictures[0].shape[0] / pictures[0].shape[1])
+    small = [cv2.resize(p, (WIDTH, height), interpolation=cv2.INTER_AREA) for p in pictures]
+    small += [np.zeros_like(small[0])] * (-len(small) % ACROSS)
+    rows = [np.hstack(small[i : i + ACROSS]) for i in range(0, len(small), ACROSS)]
+    with whole(path) as temporary:
+        _, packed = cv2.imencode(".png", np.vstack(rows)[..., ::-1])
+        Path(temporary).write_bytes(packed.tobytes())
