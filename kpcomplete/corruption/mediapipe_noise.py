@@ -1,0 +1,161 @@
+"""Err as MediaPipe does in cars, by what hides a joint: fitted to simulated drives."""
+
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from kpcomplete.batch import PoseBatch
+from kpcomplete.corruption.seeded import Seeded, check_share
+from kpcomplete.errors import ModelFileError
+
+#: What a joint may be hidden by; the names are those of `kpcomplete.cabin.visibility`, where what
+#: other people hide and what is held are one.
+CAUSES = ("visible", "self", "vehicle", "other", "outside")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NoiseTables:
+    """What `kpcomplete.benchmark.detector_noise` fits; the canonical skeleton's joints.
+
+    Attributes:
+        distance: ``[33, 5, Q]`` quantiles of the distance from the true place, body units, at even
+            ranks from 0 to 1, by joint and by what hides it.
+        confidence: ``[33, 5, Q]`` quantiles of the reported visibility.
+        drift: ``[33, 5, 2]`` mean of the normally distributed vector along which a joint is
+            off: where it is off to, and how surely.
+        together: ``[33, 5]`` correlation of distance and confidence, as normal scores.
+        near: ``[3, 33, 33]`` correlation between joints: of distance, confidence, direction.
+        lasting: ``[3]`` share of the variance that stays for a whole scene, likewise.
+        seconds: ``[3]`` after which what does not stay is forgotten (to 1/e), likewise.
+        causes: ``[33, 5]`` how often each joint is hidden by what.
+    """
+
+    distance: Float[Tensor, "joint cause rank"]
+    confidence: Float[Tensor, "joint cause rank"]
+    drift: Float[Tensor, "joint cause 2"]
+    together: Float[Tensor, "joint cause"]
+    near: Float[Tensor, "3 joint joint"]
+    lasting: Float[Tensor, "3"]
+    seconds: Float[Tensor, "3"]
+    causes: Float[Tensor, "joint cause"]
+
+    @classmethod
+    def load(cls, weights: str | Path) -> "NoiseTables":
+        """Read a file, or one that comes with kpcomplete by its name.
+
+        Raises:
+            ModelFileError: If there is none, or it holds something else.
+        """
+        path = Path(str(files("kpcomplete.weights"))) / f"{weights}.safetensors"
+        path = path if path.is_file() else Path(weights)
+        try:
+            tensors = {name: tensor.float() for name, tensor in load(path.read_bytes()).items()}
+            return cls(**tensors)
+        except (OSError, SafetensorError, TypeError) as error:
+            raise ModelFileError(
+                f"{path} should hold the tables of a detector's noise, but does not: {error!r}"
+            ) from error
+
+
+@dataclass(kw_only=True)
+class MediaPipeNoise(Seeded):
+    """Move observed joints as MediaPipe would, and let its visibility follow.
+
+    Distance and visibility of each joint have the distributions that were measured for what hides
+    it. Normal scores tie them to each other, to other joints and to other frames (a Gaussian
+    copula; Sklar 1959), with a part that stays for the whole window. So a hidden limb is invented
+    as often, as surely and for as long as it was.
+
+    Args:
+        weights: File of `NoiseTables`, or the name of one that comes with kpcomplete.
+        hidden: Times the measured share of joints that something hides, which are then reported
+            somewhere; 0: all joints are in plain sight. It is drawn for each joint and window.
+        unit: Unit of the batch to a body unit.
+        strength: Times the measured distances; 0 moves nothing.
+        tables: Instead of those of a file.
+        seed: Same seed, same noise.
+
+    Raises:
+        ValueError: If a number is out of range.
+        ModelFileError: If there is no such file.
+    """
+
+    weights: str = "detector_noise"
+    hidden: float = 0.0
+    unit: float = 1.0
+    strength: float = 1.0
+    tables: NoiseTables | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_share("hidden", self.hidden)
+        if self.unit <= 0 or self.strength < 0:
+            raise ValueError(
+                "MediaPipe's noise needs unit > 0 and strength >= 0, but got "
+                f"unit={self.unit}, strength={self.strength}"
+            )
+        self._tables = self.tables or NoiseTables.load(self.weights)
+
+    def __call__(self, batch: PoseBatch, /) -> PoseBatch:
+        size, time, joints = batch.observed.shape
+        share = self.hidden * self._tables.causes[:, 1:].to(batch.device)
+        draw = self.uniform(size, 1, joints, 1, device=batch.device)
+        cause = (draw < share.flip(-1).cumsum(-1).flip(-1)).sum(dim=-1).expand(size, time, joints)
+        offset, sure = self.draw(cause, batch.times)
+        seen = batch.observed
+        moved = batch.keypoints + (self.strength * self.unit * offset).to(batch.keypoints.dtype)
+        return replace(
+            batch,
+            keypoints=torch.where(seen[..., None], moved, batch.keypoints),
+            confidence=torch.where(seen, sure.to(batch.confidence) * batch.confidence, 0.0),
+        )
+
+    def draw(
+        self, cause: Int[Tensor, "batch time joint"], times: Float[Tensor, "batch time"]
+    ) -> tuple[Float[Tensor, "batch time joint 2"], Float[Tensor, "batch time joint"]]:
+        """Return offsets in body units and reported visibilities.
+
+        Args:
+            cause: Index into `CAUSES`.
+            times: Seconds, evenly spaced, the same in all windows.
+        """
+        joint = torch.arange(cause.shape[2], device=cause.device)
+        tables = self._tables
+        far, own = self._scores(cause, times, 0), self._scores(cause, times, 1)
+        tie = tables.together.to(cause.device)[joint, cause]
+        sure = tie * far + (1 - tie.square()).clamp_min(0).sqrt() * own
+        way = torch.stack([self._scores(cause, times, 2) for _ in range(2)], dim=-1)
+        way = way + tables.drift.to(cause.device)[joint, cause]
+        distance = _look_up(tables.distance, cause, far)
+        offset = distance[..., None] * torch.nn.functional.normalize(way, dim=-1)
+        return offset, _look_up(tables.confidence, cause, sure)
+
+    def _scores(self, cause: Tensor, times: Tensor, row: int) -> Tensor:
+        """Return ``[B, T, J]`` normal scores, tied over time and between joints."""
+        size, time, joints = cause.shape
+        tables, device = self._tables, cause.device
+        moments = times[0] if size else times.new_zeros(time)
+        gap = (moments[:, None] - moments).abs()
+        stays = tables.lasting[row].to(device)
+        ties = stays + (1 - stays) * (-gap / tables.seconds[row].to(device)).exp()
+        ties = ties + 1e-4 * torch.eye(time, device=device)
+        between = tables.near[row].to(device)
+        drawn = self.normal(size, time, joints, device=device)
+        lasting, near = torch.linalg.cholesky(ties), torch.linalg.cholesky(between)
+        return torch.einsum("ts,bsj,kj->btk", lasting, drawn, near)
+
+
+def _look_up(table: Tensor, cause: Tensor, score: Tensor) -> Tensor:
+    """Return the values ``[B, T, J]`` of quantile tables ``[J, C, Q]`` at normal scores."""
+    joints, causes, ranks = table.shape
+    place = torch.special.ndtr(score) * (ranks - 1)
+    low = place.long().clamp_max(ranks - 2)
+    joint = torch.arange(joints, device=cause.device)
+    start = (joint * causes + cause) * ranks + low
+    flat = table.to(cause.device).flatten()
+    return torch.lerp(flat[start], flat[start + 1], place - low)
