@@ -228,6 +228,7 @@ class _Reader:
             std3d=std,
             camera=about.get("camera"),
             classes=self._classes(classes_path(path)) if about["classes"] else {},
+            tasks=about.get("tasks", {}),
             provenance=about["provenance"],
         )
 

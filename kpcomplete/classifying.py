@@ -71,7 +71,10 @@ class Own:
                 f"labelled recordings must have one frame rate, but have {sorted(rates)}"
             )
         poses = PoseSet.from_clips(
-            [torch.from_numpy(c.hide(c.confidence < MIN_CONFIDENCE).keypoints) for c in clips],
+            [
+                torch.from_numpy(c.hide(c.confidence < MIN_CONFIDENCE).keypoints / c.image_size[0])
+                for c in clips
+            ],
             people=[f"{name}:{seat}" for name, seat in used],
             views=["own"] * len(used),
             fps=rates.pop(),
@@ -244,6 +247,49 @@ def regress(network: Several, batch: LabelledBatch, components: int) -> None:
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(weight))
             linear.bias.copy_(torch.from_numpy(bias))
+
+
+def fit_heads(
+    network: Several, features: Tensor, targets: Mapping[str, Tensor], steps: int, seed: int = 0
+) -> None:
+    """Fit the heads alone to features that were computed once; each class weighs the same.
+
+    Args:
+        network: Its heads start anew.
+        features: ``[N, F]``, see `Several.features`.
+        targets: Task to class numbers ``[N]``, `NONE` where not known.
+        steps: Of AdamW, of 256 windows each.
+        seed: Of the weights and the windows drawn.
+    """
+    torch.manual_seed(seed)
+    for layer in network.heads.modules():
+        if isinstance(layer, nn.Linear):
+            layer.reset_parameters()
+    network.train()
+    optimizer = torch.optim.AdamW(network.heads.parameters(), lr=2e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    shares = {task: _balanced(values) for task, values in targets.items()}
+    with torch.enable_grad():
+        for _ in range(steps):
+            loss = torch.zeros(())
+            for task, share in shares.items():
+                rows = torch.multinomial(share, 256, replacement=True)
+                logits = network.decide(features[rows])[task]
+                loss = loss + nn.functional.cross_entropy(logits, targets[task][rows])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    network.eval()
+
+
+def _balanced(target: Tensor) -> Tensor:
+    """Return how often rows are drawn: classes alike, rows without one never."""
+    share = torch.zeros(len(target))
+    for number in torch.unique(target[target != NONE]).tolist():
+        rows = target == number
+        share[rows] = 1.0 / float(rows.sum())
+    return share
 
 
 def figures(network: Several, batch: LabelledBatch) -> dict[str, dict[str, float]]:

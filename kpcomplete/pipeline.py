@@ -15,6 +15,7 @@ from kpcomplete.detector import Detector
 from kpcomplete.frame import Frame
 from kpcomplete.gate import Gate
 from kpcomplete.gate.watch import Guard
+from kpcomplete.head import Head
 from kpcomplete.lens import Lens
 from kpcomplete.lifter import Lifter
 from kpcomplete.lifting import Lifting, Solid
@@ -45,6 +46,7 @@ class Pipeline:
             is empty there and stays so.
         lifter: Finds the third dimension of what was completed. None: people stay flat.
         lens: What is known of the camera, for the lifter.
+        head: Classifies people, from the past alone. None: nobody is classified.
         ahead: Frames that a thread of its own may detect ahead of completing and writing; 0: none.
         keep_images: Hand images on to the sinks. Costs one image per frame of the window.
     """
@@ -57,6 +59,7 @@ class Pipeline:
     max_absence: float = 1.0
     lifter: Lifter | None = None
     lens: Lens = field(default_factory=Lens)
+    head: Head | None = None
     ahead: int = 0
     keep_images: bool = False
 
@@ -71,6 +74,7 @@ class Pipeline:
         windows = _Windows(self.completer, self.max_absence)
         guard = Guard(self.gate) if self.gate else None
         lifting = self._lifting(source.info.image_size)
+        watch = self.head.watch() if self.head else None
         for view in self.window.slide(frames):
             found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
             seats = tuple(self.detector.seats) or tuple(found)
@@ -85,12 +89,18 @@ class Pipeline:
             solid: Mapping[str, Solid] = {}
             if lifting:
                 solid = lifting.follow(done) if live else lifting(done)
+            classes = watch({seat: trusted[seat][emit] for seat in seats}) if watch else {}
+            people = {
+                seat: _person(raw[seat][emit], done[seat][emit], solid.get(seat), emit)
+                for seat in seats
+            }
             yield Result(
                 frames=view.frames[view.emit],
                 people={
-                    seat: _person(raw[seat][emit], done[seat][emit], solid.get(seat), emit)
-                    for seat in seats
+                    seat: replace(person, classes=classes.get(seat, {}))
+                    for seat, person in people.items()
                 },
+                tasks=self.head.tasks if self.head else {},
                 camera=lifting.camera if lifting else None,
             )
 

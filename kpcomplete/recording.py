@@ -31,6 +31,7 @@ class Recording:
         std3d: Seat to ``[T, J]`` metres, see `kpcomplete.result.Person`; likewise.
         camera: In whose frame they are, see `Camera.as_dict`; None where there are none.
         classes: Seat to task to class probabilities ``[T, C]``, NaN where unknown.
+        tasks: Task to names of its classes.
         provenance: ``config`` (resolved), ``versions`` of packages, ``weights`` (name: SHA-256).
     """
 
@@ -46,6 +47,7 @@ class Recording:
     std3d: Mapping[str, Array] = field(default_factory=dict)
     camera: Mapping[str, Any] | None = None
     classes: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    tasks: Mapping[str, list[str]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:

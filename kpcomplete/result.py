@@ -1,6 +1,6 @@
 """What the pipeline yields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,8 +42,10 @@ class Result:
         people: Seat name to occupant. Every seat that the detector watches is there, also when
             nobody sits in it: then all its joints are MISSING.
         camera: In whose frame the 3D joints are, and whether it was only assumed; None without 3D.
+        tasks: Task name to names of its classes, in the order of `Person.classes`.
     """
 
     frames: tuple[Frame, ...]
     people: Mapping[str, Person]
     camera: Camera | None = None
+    tasks: Mapping[str, Sequence[str]] = field(default_factory=dict)

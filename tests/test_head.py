@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from test_labels import TASKS
+from test_pipeline import Given, Middle, Passing
 
 from kpcomplete import classifying
+from kpcomplete.archive import read_archive
 from kpcomplete.batch import PoseBatch
 from kpcomplete.classifying import regress, scores, train
 from kpcomplete.corruption.random_joints import RandomJoints
@@ -20,10 +22,13 @@ from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
 from kpcomplete.model.mlp import MLP
 from kpcomplete.objective.classify import Classify, temperature
+from kpcomplete.pipeline import Pipeline, run
 from kpcomplete.pose import PoseSequence
+from kpcomplete.sink.archive import Archive
 from kpcomplete.skeleton import Skeleton
 from kpcomplete.trainer import Trainer
 from kpcomplete.training import write
+from kpcomplete.window import Window
 
 TRAINER = Trainer(
     steps=40, batch_size=32, learning_rate=5e-3, warmup=5, average=0.9, progress=False
@@ -203,3 +208,21 @@ def test_decisions_do_not_flicker_and_their_delay_is_known():
     np.testing.assert_array_equal(parts, Steady(["a", "b"], dwell=3, average=4)(certain))
     with pytest.raises(SettingError, match="dwell >= 1"):
         Steady(["a"], dwell=0)
+
+
+def test_the_pipeline_classifies_and_the_archive_keeps_it(encoder, tmp_path, frames, info):
+    path = tmp_path / "head.safetensors"
+    write(path, head(encoder), {})
+    made = Learned(weights=path)
+    for window in (Window(past=0, hop=20, future=0), Window(past=3, hop=1, future=0)):
+        pipeline = Pipeline(detector=Passing(), window=window, completer=Middle(), head=made)
+        source = Given(frames=frames, info=info)
+        archive = Archive(path=tmp_path / "a.parquet", source=source)
+        assert run(pipeline, source, [archive]) == 20
+        found = read_archive(tmp_path / "a.parquet")
+        assert found.tasks["attention"] == ["normal", "distracted", UNKNOWN]
+        values = found.classes["driver"]["attention"]
+        assert values.shape == (20, 3)
+        raw = found.raw["driver"]
+        expected = made.watch()({"driver": raw.hide(raw.confidence < 0.5)})["driver"]
+        np.testing.assert_allclose(values, expected["attention"], atol=1e-5)

@@ -32,7 +32,7 @@ def main(cfg: DictConfig) -> None:
 def job_of(cfg: DictConfig) -> Process:
     """Return the job that a config like ``conf/process.yaml`` describes."""
     resolved = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    parts = [resolved["completer"], resolved.get("lifter") or {}]
+    parts = [resolved["completer"], resolved.get("lifter") or {}, resolved.get("head") or {}]
     weights = {name: found for part in parts for name, found in weights_of(part)}
     job: Process = build(cfg.job, provenance=provenance(config=resolved, weights=weights))
     return job

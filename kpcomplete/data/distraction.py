@@ -1,10 +1,11 @@
 """Labelled drivers: normal or distracted, as sktDD says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kpcomplete.data.labelled import LabelledSet
 from kpcomplete.data.sktdd import SktDD
 
+WIDTH = 1920.0  # pixels; not stated by its authors, but no joint lies beyond
 TASKS = {"attention": ("normal", "distracted")}
 
 
@@ -23,4 +24,5 @@ class Distraction:
     def load(self) -> LabelledSet:
         """Return the labelled poses."""
         poses = SktDD(root=self.root, parts=["testing"], views=self.views).load()
+        poses = replace(poses, keypoints=poses.keypoints / WIDTH)
         return LabelledSet(poses=poses, tasks=TASKS, targets={"attention": poses.labels})

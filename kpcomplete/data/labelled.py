@@ -43,7 +43,7 @@ class LabelledSet:
     """Poses, and the classes of their frames.
 
     Attributes:
-        poses: The clips.
+        poses: The clips, in image widths instead of pixels.
         tasks: Name of a task to names of its classes.
         targets: Task to class numbers ``[N]`` of all frames, `NONE` where not known.
 
@@ -74,7 +74,7 @@ class LabelledSet:
         """Return the set that labels describe.
 
         Args:
-            poses: A clip for each seat of each recording.
+            poses: A clip for each seat of each recording, in image widths.
             tasks: Name of a task to names of its classes.
             labels: As `read_labels` gives them.
             clips: File and seat of each clip.
@@ -105,7 +105,7 @@ class LabelledSet:
         return replace(self, poses=self.poses.select(rows), targets=targets)
 
     def windows(self, length: int, stride: int) -> LabelledBatch:
-        """Return windows in pixels, every ``stride`` frames, with the classes of the last frame."""
+        """Return windows every ``stride`` frames, with the classes of their last frames."""
         starts = self.poses.starts(length, stride)
         return self.at(starts, length)
 
@@ -159,7 +159,7 @@ class LabelledSampler:
             raise SettingError(f"no window of {self.length} frames ends in a labelled frame")
 
     def draw(self, size: int, generator: torch.Generator) -> LabelledBatch:
-        """Return ``size`` windows in pixels; the generator is on the CPU."""
+        """Return ``size`` windows in image widths; the generator is on the CPU."""
         count = round(size * self.labelled)
         kinds = torch.randint(len(self._pools), (count,), generator=generator)
         lots = torch.rand(count, generator=generator)

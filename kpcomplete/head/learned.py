@@ -66,7 +66,9 @@ class Watch:
     def _of(self, seat: str, poses: PoseSequence) -> dict[str, Array]:
         past = self._network.past
         empty = np.full((past - 1, *poses.keypoints.shape[1:]), np.nan, np.float32)
-        frames = np.concatenate([self._before.get(seat, empty), poses.keypoints])
+        frames = np.concatenate(
+            [self._before.get(seat, empty), poses.keypoints / np.float32(poses.image_size[0])]
+        )
         self._before[seat] = frames[len(frames) - past + 1 :]
         windows = torch.from_numpy(frames).unfold(0, past, 1).movedim(-1, 1)
         parts: dict[str, list[Tensor]] = {task: [] for task in self._network.tasks}

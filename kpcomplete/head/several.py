@@ -18,9 +18,13 @@ from kpcomplete.model import Autoencoder
 class Several(nn.Module):
     """Reads what an autoencoder makes of a window, and classifies its last frame.
 
+    Windows come in image widths, pixels divided by the width of the image, so that where somebody
+    is and how large tells something in any image.
+
     The encoder sees the window from the past alone, in body units. Of its last frame and on
     average over the window, its latent and the completed joints are features; with them go how
-    often each joint was seen and how much it moved. Each task has a small network of its own.
+    often each joint was seen, how much it moved, and where the body is and how
+    large. Each task has a small network of its own.
 
     Args:
         encoder: Trained, or described as ``network`` and ``arguments``, as checkpoints do.
@@ -75,9 +79,11 @@ class Several(nn.Module):
         self.register_buffer("middle", torch.zeros(size))
         self.register_buffer("width", torch.ones(size))
 
-    def forward(self, batch: PoseBatch) -> dict[str, Tensor]:
-        """Return task to logits ``[B, C]`` of the last frame of windows in pixels."""
-        return self.decide(self.features(batch))
+    def forward(
+        self, batch: PoseBatch, placement: normalize.Placement | None = None
+    ) -> dict[str, Tensor]:
+        """Return task to logits ``[B, C]`` of the last frame of windows in image widths."""
+        return self.decide(self.features(batch, placement))
 
     def decide(self, features: Float[Tensor, "batch feature"]) -> dict[str, Tensor]:
         """Return task to logits ``[B, C]`` for features."""
@@ -97,9 +103,17 @@ class Several(nn.Module):
         """Return whether windows show enough to say something."""
         return batch.observed.any(dim=1).sum(dim=1) >= self.enough
 
-    def features(self, batch: PoseBatch) -> Float[Tensor, "batch feature"]:
-        """Return what is known of windows in pixels."""
-        body = normalize.fit(batch).into_body(batch)
+    def features(
+        self, batch: PoseBatch, placement: normalize.Placement | None = None
+    ) -> Float[Tensor, "batch feature"]:
+        """Return what is known of windows in image widths.
+
+        Args:
+            batch: The windows.
+            placement: Of the people, if it is known from elsewhere.
+        """
+        placement = placement or normalize.fit(batch)
+        body = placement.into_body(batch)
         share = body.observed.float().mean(dim=1)
         if self.completed:
             latent = self.encoder.encode(body, causal=True)
@@ -115,7 +129,8 @@ class Several(nn.Module):
         spread = ((points - mean[:, None]).square() * weight).sum(dim=1) / count
         moved = (spread.sum(dim=-1) + 1e-6).sqrt()
         last = torch.where(known[:, -1, :, None], points[:, -1], mean)
-        return torch.cat([*codes, last.flatten(1), mean.flatten(1), moved, share], dim=1)
+        where = torch.cat([placement.centre, placement.scale.log()[:, None]], dim=1)
+        return torch.cat([*codes, last.flatten(1), mean.flatten(1), moved, share, where], dim=1)
 
     @torch.no_grad()
     def standardise(self, features: Tensor) -> None:

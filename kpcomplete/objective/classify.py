@@ -124,7 +124,7 @@ class Classify(Objective):
         return loss
 
     def _corrupted(self, clean: PoseBatch, corruption: Corruption | None) -> PoseBatch:
-        """Return windows in pixels with joints lost."""
+        """Return windows with joints lost."""
         if corruption is None or not self.training:
             return clean
         placement = normalize.fit(clean)

@@ -97,6 +97,7 @@ class Archive:
         self._skeleton: Skeleton | None = None
         self._seats: dict[str, None] = {}
         self._camera: Camera | None = None
+        self._tasks: dict[str, list[str]] = {}
         self._table = _Table(Path(self.path), SCHEMA, self.row_group)
         self._classes: _Table | None = None
         return self
@@ -113,6 +114,7 @@ class Archive:
                 )
         self._seats |= dict.fromkeys(people)
         self._camera = self._camera or result.camera
+        self._tasks = self._tasks or {task: list(names) for task, names in result.tasks.items()}
         frames = np.array([frame.index for frame in result.frames], dtype=np.int32)
         times = np.array([frame.time for frame in result.frames], dtype=np.float64)
         joints3d = {s: p.joints3d for s, p in people.items() if p.joints3d is not None}
@@ -180,5 +182,6 @@ class Archive:
             "skeleton": skeleton.as_dict(),
             "camera": None if self._camera is None else self._camera.as_dict(),
             "classes": self._classes is not None,
+            "tasks": self._tasks,
             "provenance": self.provenance,
         }

@@ -1,0 +1,314 @@
+"""How well posture and size of simulated passengers are told, with few labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from kpcomplete import classifying
+from kpcomplete.batch import PoseBatch
+from kpcomplete.corruption.parts import part_masks
+from kpcomplete.data.labelled import NONE, LabelledBatch, LabelledData, LabelledSet
+from kpcomplete.data.occupants import OCCUPANTS
+from kpcomplete.errors import SettingError
+from kpcomplete.head.several import Several
+from kpcomplete.head.steady import Steady, switches_per_minute
+from kpcomplete.objective.classify import temperature
+from kpcomplete.trainer import Trainer
+
+SHARES = (0.01, 0.1, 1.0)
+HIDDEN = {"as seen": None, "no legs": "legs", "no right arm": "right_arm"}
+_CHILDREN = [OCCUPANTS.index("infant_seat"), OCCUPANTS.index("child")]
+_PIECE = 512  # windows at a time
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """Windows as features, with parts hidden in three ways.
+
+    Attributes:
+        features: Name of `HIDDEN` to ``[N, F]``.
+        targets: Task to ``[N]``.
+        person: ``[N]`` number of the person.
+        view: ``[N]`` number of the view.
+    """
+
+    features: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor]
+    person: Tensor
+    view: Tensor
+
+    def rows(self, which: Tensor) -> "Seen":
+        """Return some of the windows."""
+        return Seen(
+            features={name: f[which] for name, f in self.features.items()},
+            targets={task: t[which] for task, t in self.targets.items()},
+            person=self.person[which],
+            view=self.view[which],
+        )
+
+
+def run(
+    *,
+    data: LabelledData,
+    encoder: str | Path = "completer",
+    trainer: Trainer,
+    test_people: Sequence[str] | None = None,
+    past: int = 32,
+    stride: int = 24,
+    draws: int = 5,
+    steps: int = 300,
+    seed: int = 0,
+    quick: bool = False,
+) -> dict[str, float]:
+    """Return figures of windows of people of whom no label is known.
+
+    The encoder stays as it is; a small network on it learns both tasks from a share of the labels
+    of other people, with all joints that the camera sees, without legs and without the right arm.
+    Each draw takes other people to test, a third of each class, and others again to calibrate.
+    Prints rows for each share, each view and each part that is hidden.
+
+    Args:
+        data: Labelled passengers.
+        encoder: Checkpoint. It may know how the people move, but nobody's class.
+        trainer: Of the network that learns from scratch with 1 % of the labels.
+        test_people: Who is measured in every draw; by default a third, drawn.
+        past: Frames of a window.
+        stride: Frames from one window to the next.
+        draws: Of people and labels.
+        steps: Of learning.
+        seed: Of the draws.
+        quick: Two draws, a quarter of the clips.
+
+    Returns:
+        ``TASK_f1_N`` macro-F1 and ``TASK_auroc_N`` with N % of the labels, means over draws, the
+        camera's joints as they are seen; ``adult_child_f1`` without legs; ``scratch_f1_1`` of
+        position; ``without_completion_f1`` and ``without_completion_f1_1`` of position and with
+        nothing but seen joints; ``ece``, the larger one of both tasks; ``switches_per_min`` of the
+        smoothed occupant.
+    """
+    whole = data.load()
+    if quick:
+        whole, draws, steps = whole.select(range(0, len(whole.poses), 5)), 2, min(steps, 60)
+    base = classifying.autoencoder(encoder)
+    made = {
+        "with": Several(encoder=base, tasks=whole.tasks, past=past),
+        "without": Several(encoder=base, tasks=whole.tasks, past=past, completed=False),
+    }
+    seen = {name: look(network, whole, stride) for name, network in made.items()}
+    rows: dict[str, list[float]] = {}
+    for draw in range(draws):
+        split = _split(whole, test_people, seed + draw)
+        for name, network in made.items():
+            for share in SHARES:
+                found = _learn(network, seen[name], split, share, steps, seed + draw)
+                if name == "with" and share == 1.0:
+                    rows.setdefault("switches_per_min", []).append(
+                        _switches(network, whole, split[1], quick)
+                    )
+                for key, value in found.items():
+                    rows.setdefault(f"{name} {key}_{100 * share:g}", []).append(value)
+    scratch = [
+        _scratch(
+            whole, encoder, trainer, _split(whole, test_people, seed + d), past, stride, seed + d
+        )
+        for d in range(1 if quick else 2)
+    ]
+    mean = {key: float(np.nanmean(values)) for key, values in rows.items()}
+    for key, values in rows.items():
+        error = 1.96 * np.nanstd(values) / max(len(values) - 1, 1) ** 0.5
+        print(f"{key:<48} {mean[key]:.3f} ± {error:.3f}")
+    return _figures(mean) | {"scratch_f1_1": float(np.mean(scratch))}
+
+
+def look(network: Several, data: LabelledSet, stride: int) -> Seen:
+    """Return the features of all windows, computed once."""
+    starts = data.poses.starts(network.past, stride)
+    clip = torch.bucketize(starts, data.poses.clips[:, 0].contiguous(), right=True) - 1
+    parts: dict[str, list[Tensor]] = {name: [] for name in HIDDEN}
+    targets: list[Mapping[str, Tensor]] = []
+    with torch.inference_mode():
+        for piece in tqdm(torch.split(starts, _PIECE), desc="encode", disable=None):
+            batch = data.at(piece, network.past)
+            targets.append(batch.targets)
+            for name, part in HIDDEN.items():
+                parts[name].append(network.features(_without(batch, part)))
+    people = sorted(set(data.poses.people))
+    views = sorted(set(data.poses.views))
+    person = torch.tensor([people.index(p) for p in data.poses.people])
+    view = torch.tensor([views.index(v) for v in data.poses.views])
+    return Seen(
+        features={name: torch.cat(found).clone() for name, found in parts.items()},
+        targets={task: torch.cat([t[task] for t in targets]) for task in data.tasks},
+        person=person[clip],
+        view=view[clip],
+    )
+
+
+def _without(batch: LabelledBatch, part: str | None) -> PoseBatch:
+    if part is None:
+        return batch
+    plain = PoseBatch(keypoints=batch.keypoints, confidence=batch.confidence,
+                      observed=batch.observed, times=batch.times)  # fmt: skip
+    return plain.hide(part_masks([part], batch.device)[0].expand_as(batch.observed))
+
+
+def _split(
+    data: LabelledSet, test_people: Sequence[str] | None, seed: int
+) -> tuple[list[str], list[str], list[str]]:
+    """Return who teaches, who is tested, and who calibrates."""
+    rng = np.random.default_rng(seed)
+    people = sorted(set(data.poses.people))
+    if test_people is not None and not set(test_people) < set(people):
+        raise SettingError(f"test_people must be some of {people}, but are {list(test_people)}")
+    kind = {
+        person: int(data.targets["occupant"][int(first)])
+        for person, (first, _) in zip(data.poses.people, data.poses.clips.tolist(), strict=True)
+    }
+    teach, test, judge = [], [], []
+    for number in sorted(set(kind.values())):
+        group = rng.permutation([p for p in people if kind[p] == number]).tolist()
+        third, fifth = -(-len(group) // 3), -(-len(group) // 6)
+        test += group[:third]
+        judge += group[third : third + fifth]
+        teach += group[third + fifth :]
+    if test_people is not None:
+        test = list(test_people)
+        teach, judge = ([p for p in g if p not in test] for g in (teach, judge))
+    return teach, test, judge
+
+
+def _rows(data: Seen, people: Sequence[int]) -> Tensor:
+    return torch.isin(data.person, torch.tensor(list(people))).nonzero()[:, 0]
+
+
+def _learn(
+    network: Several,
+    seen: Seen,
+    split: tuple[list[str], list[str], list[str]],
+    share: float,
+    steps: int,
+    seed: int,
+) -> dict[str, float]:
+    """Fit the heads of a network to a share of the labels, and return what they are worth."""
+    names = sorted({p for group in split for p in group})
+    teach, test, judge = (
+        seen.rows(_rows(seen, [names.index(p) for p in group])) for group in split
+    )
+    targets = {t: few(values, share, seed) for t, values in teach.targets.items()}
+    features = torch.cat(list(teach.features.values()))
+    network.standardise(features)
+    classifying.fit_heads(
+        network, features, {t: v.repeat(len(HIDDEN)) for t, v in targets.items()}, steps, seed
+    )
+    network.eval()
+    with torch.no_grad():
+        for i, (task, logits) in enumerate(network.decide(judge.features["as seen"]).items()):
+            known = judge.targets[task] != NONE
+            network.temperature[i] = temperature(logits[known], judge.targets[task][known])
+        return _measured(network, test)
+
+
+def few(targets: Tensor, share: float, seed: int) -> Tensor:
+    """Return targets ``[N]`` of which a share is kept of each class, one at least."""
+    draw = torch.Generator().manual_seed(seed)
+    kept = torch.full_like(targets, NONE)
+    for number in torch.unique(targets[targets != NONE]).tolist():
+        rows = (targets == number).nonzero()[:, 0]
+        count = max(1, round(share * len(rows)))
+        chosen = rows[torch.randperm(len(rows), generator=draw)[:count]]
+        kept[chosen] = number
+    return kept
+
+
+def _measured(network: Several, test: Seen) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for name, features in test.features.items():
+        for i, (task, logits) in enumerate(network.decide(features).items()):
+            probability = (logits / network.temperature[i]).softmax(dim=1).numpy()
+            target = test.targets[task].numpy()
+            found = classifying.scores(probability, target)
+            out |= {f"{task}, {name}, {key}": value for key, value in found.items()}
+            if name == "as seen":
+                for view in torch.unique(test.view).tolist():
+                    rows = test.view.numpy() == view
+                    by_view = classifying.scores(probability[rows], target[rows])
+                    out[f"{task}, view {view}, macro_f1"] = by_view["macro_f1"]
+            if task == "occupant":
+                out[f"adult or child, {name}"] = _adult_child(probability, target)
+    return out
+
+
+def _adult_child(probability: Any, target: Any) -> float:
+    """Return macro-F1 of children (infant seats too) against adults."""
+    child = probability[:, _CHILDREN].sum(axis=1)
+    two = np.stack([child, 1 - child], axis=1)
+    return classifying.scores(two, np.where(np.isin(target, _CHILDREN), 0, 1))["macro_f1"]
+
+
+def _switches(network: Several, data: LabelledSet, people: Sequence[str], quick: bool) -> float:
+    """Return switches per minute of the smoothed occupant, over some clips of people tested."""
+    clips = [i for i, p in enumerate(data.poses.people) if p in set(people)][: 3 if quick else 12]
+    found = []
+    for clip in clips:
+        batch = data.select([clip]).windows(network.past, 4)
+        values = classifying.probabilities(network, batch)["occupant"].numpy()
+        steady = Steady([*OCCUPANTS, "unknown"], dwell=8, average=8)
+        found.append(switches_per_minute(steady(values), data.poses.fps / 4))
+    return float(np.mean(found))
+
+
+def _scratch(
+    data: LabelledSet,
+    encoder: str | Path,
+    trainer: Trainer,
+    split: tuple[list[str], list[str], list[str]],
+    past: int,
+    stride: int,
+    seed: int,
+) -> float:
+    """Return macro-F1 of position of the same network from scratch with 1 % of the labels."""
+    people = data.poses.people
+    teach, test, judge = (
+        data.select([i for i, p in enumerate(people) if p in set(group)]) for group in split
+    )
+    last = teach.poses.starts(past, stride) + past - 1
+    targets = {}
+    for task, values in teach.targets.items():
+        kept = torch.full_like(values, NONE)
+        kept[last] = few(values[last], 0.01, seed)
+        targets[task] = kept
+    network, _ = classifying.train(
+        replace(teach, targets=targets),
+        judge.select(range(0, len(judge.poses), 4)),
+        trainer=replace(trainer, seed=seed),
+        encoder=encoder,
+        way={"scratch": True, "trained": "all"},
+        past=past,
+        rounds=1,
+    )
+    asked = test.select(range(0, len(test.poses), 4)).windows(past, stride)
+    return classifying.figures(network, asked)["position"]["macro_f1"]
+
+
+def _figures(mean: Mapping[str, float]) -> dict[str, float]:
+    out = {}
+    for task in ("position", "occupant"):
+        for percent in ("1", "10", "100"):
+            out[f"{task}_f1_{percent}"] = mean[f"with {task}, as seen, macro_f1_{percent}"]
+        for percent in ("10", "100"):
+            out[f"{task}_auroc_{percent}"] = mean[f"with {task}, as seen, auroc_{percent}"]
+        out[f"{task}_accuracy"] = mean[f"with {task}, as seen, accuracy_100"]
+    errors = [mean[f"with {t}, as seen, calibration_error_100"] for t in ("position", "occupant")]
+    return out | {
+        "adult_child_f1": mean["with adult or child, no legs_100"],
+        "without_completion_f1": mean["without position, as seen, macro_f1_100"],
+        "without_completion_f1_1": mean["without position, as seen, macro_f1_1"],
+        "ece": max(errors),
+        "switches_per_min": mean["switches_per_min"],
+    }

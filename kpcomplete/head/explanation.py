@@ -1,0 +1,120 @@
+"""Which joints and which moments carried a decision."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kpcomplete import normalize
+from kpcomplete.batch import PoseBatch
+from kpcomplete.errors import SettingError
+from kpcomplete.head.several import Several
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Explanation:
+    """What speaks for the class of one window.
+
+    Attributes:
+        task: Name.
+        answer: Name of the class that is explained.
+        joints: ``[J]`` by how much the class's log probability falls without the joint; 0 where
+            it was not seen.
+        moments: ``[T]`` the same without the joints of a moment and those around it.
+        gradients: ``[T, J]`` integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365) of
+            the same, from the mean pose of the window on; 0 where not seen.
+    """
+
+    task: str
+    answer: str
+    joints: Float[Tensor, " joint"]
+    moments: Float[Tensor, " time"]
+    gradients: Float[Tensor, "time joint"]
+
+
+def explain(
+    network: Several,
+    window: PoseBatch,
+    task: str,
+    answer: str | None = None,
+    *,
+    around: int = 2,
+    steps: int = 16,
+) -> Explanation:
+    """Explain the class of one window in image widths.
+
+    Where the body is and how large stays what the whole window says of it, whatever is hidden.
+
+    Args:
+        network: The head.
+        window: A single one.
+        task: Of the head.
+        answer: Class to be explained; None: the most likely one.
+        around: Moments to either side that are hidden with each.
+        steps: Of the integral.
+
+    Raises:
+        SettingError: If the head has no such task or class, or there are more windows.
+    """
+    if task not in network.tasks or len(window) != 1:
+        raise SettingError(
+            f"one window and a task of {', '.join(network.tasks)} can be explained, but got "
+            f"{len(window)} windows and {task!r}"
+        )
+    names = network.tasks[task]
+    if answer is not None and answer not in names:
+        raise SettingError(f"{task} has no class {answer!r}; it has {', '.join(names)}")
+    with torch.no_grad():
+        logits = network(window)[task][0]
+    number = int(logits.argmax()) if answer is None else names.index(answer)
+    time, joints = window.observed.shape[1:]
+    each = torch.eye(joints, dtype=torch.bool)[:, None].expand(-1, time, -1)
+    near = (torch.arange(time)[:, None] - torch.arange(time)).abs() <= around
+    moment = near[:, :, None].expand(-1, -1, joints)
+    with torch.no_grad():
+        hidden = _repeat(window, joints + time).hide(torch.cat([each, moment]))
+        without = network(hidden, _placed(window, len(hidden)))[task].log_softmax(dim=1)[:, number]
+    lost = logits.log_softmax(dim=0)[number] - without
+    seen = window.observed[0]
+    return Explanation(
+        task=task,
+        answer=names[number],
+        joints=torch.where(seen.any(dim=0), lost[:joints], 0.0),
+        moments=lost[joints:],
+        gradients=_integrated(network, window, task, number, steps),
+    )
+
+
+def _integrated(network: Several, window: PoseBatch, task: str, number: int, steps: int) -> Tensor:
+    seen = window.observed[..., None]
+    mean = (window.keypoints * seen).sum(dim=1, keepdim=True) / seen.sum(
+        dim=1, keepdim=True
+    ).clamp_min(1)
+    shift = torch.where(seen, window.keypoints - mean, 0.0)
+    share = (torch.arange(steps) + 0.5) / steps
+    with torch.enable_grad():
+        points = (mean + share[:, None, None, None] * shift) * seen
+        points = points.detach().requires_grad_(True)
+        many = _repeat(window, steps)
+        batch = PoseBatch(keypoints=points, confidence=many.confidence, observed=many.observed,
+                          times=many.times)  # fmt: skip
+        total = network(batch, _placed(window, steps))[task].log_softmax(dim=1)[:, number].sum()
+        (slope,) = torch.autograd.grad(total, points)
+    return (slope.mean(dim=0) * shift[0]).sum(dim=-1)
+
+
+def _placed(window: PoseBatch, count: int) -> normalize.Placement:
+    found = normalize.fit(window)
+    return normalize.Placement(
+        centre=found.centre.repeat(count, 1), scale=found.scale.repeat(count)
+    )
+
+
+def _repeat(window: PoseBatch, count: int) -> PoseBatch:
+    return PoseBatch(
+        keypoints=window.keypoints.repeat(count, 1, 1, 1),
+        confidence=window.confidence.repeat(count, 1, 1),
+        observed=window.observed.repeat(count, 1, 1),
+        times=window.times.repeat(count, 1),
+    )

@@ -1,0 +1,111 @@
+"""What is proposed for labelling, and how answers are asked for, written and gone on with."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from made import INFO, driver, nobody, results
+
+from kpcomplete.app import label as command
+from kpcomplete.data.labels import Label, read_labels
+from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.labelling import SKIP, STOP, Labelling
+from kpcomplete.proposing import Segment, answered, entropy, propose
+from kpcomplete.sink.archive import Archive
+
+CLASSES = ["normal", "distracted"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    people = {"driver": driver(64), "codriver": nobody(64)}
+    source = type("Source", (), {"info": replace(INFO, length=64)})()
+    with Archive(path=tmp_path / "a.parquet", source=source) as archive:
+        for result in results(people, hop=16):
+            archive.write(result)
+    return tmp_path
+
+
+def labelling(folder, **settings):
+    given = {"folder": folder, "labels": folder / "labels.csv", "task": "attention",
+             "classes": CLASSES, "length": 16}  # fmt: skip
+    return Labelling(**(given | settings))
+
+
+def test_what_is_unlike_the_known_comes_first_and_uncertain_before_certain():
+    features = torch.tensor([[0.0], [0.1], [5.0], [9.0], [9.1]])
+    even = torch.ones(5)
+    assert propose(features, even, [0], 2) == [4, 2]
+    unsure = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0])
+    assert propose(features, unsure, [0], 1) == [1]
+    assert sorted(propose(features, even, [], 9)) == [0, 1, 2, 3, 4]
+    with pytest.raises(SettingError, match="but got 0"):
+        propose(features, even, [], 0)
+
+
+def test_entropy_is_1_where_nothing_is_known():
+    found = entropy(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+    torch.testing.assert_close(found, torch.tensor([1.0, 0.0]), atol=1e-4, rtol=0)
+
+
+def test_answered_stretches_are_those_that_a_label_touches():
+    segments = [Segment(file="a", seat="s", start=i, end=i + 10) for i in (0, 10, 20)]
+    label = Label(file="a", seat="s", start=5, end=11, task="t", answer="x")
+    assert answered(segments, [label], "t") == [0, 1]
+    assert answered(segments, [label], "other") == []
+
+
+def test_answers_are_written_and_not_asked_again(folder):
+    asked = []
+
+    def ask(segment, keys):
+        asked.append(segment)
+        assert keys["1"] == "normal"
+        return "2" if segment.start == 0 else "1"
+
+    assert labelling(folder)(ask, 2) == 2
+    assert labelling(folder, picture=folder / "p.png")(ask, 10) == 2
+    assert sorted(s.start for s in asked) == [0, 16, 32, 48]  # nobody sits beside the driver
+    assert {s.seat for s in asked} == {"driver"}
+    found = read_labels(folder / "labels.csv", {"attention": CLASSES})
+    assert {x.start: x.answer for x in found} == {
+        0: "distracted", 16: "normal", 32: "normal", 48: "normal",
+    }  # fmt: skip
+    assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_can_skip_and_stop(folder):
+    keys = iter([SKIP, "1", STOP])
+    assert labelling(folder)(lambda segment, names: next(keys), 10) == 1
+    with pytest.raises(SettingError, match="'7' is no answer"):
+        labelling(folder)(lambda segment, names: "7", 1)
+
+
+def test_it_runs_from_a_file_of_answers(folder, monkeypatch, capsys):
+    (folder / "answers.txt").write_text("1\n2\n1\n")
+    monkeypatch.chdir(folder)
+    with initialize_config_module("kpcomplete.conf", version_base="1.3"):
+        cfg = compose("label", [f"recordings={folder}", "classes=[normal,distracted]",
+                                "task=attention", "length=16", "answers=answers.txt",
+                                "picture=null"])  # fmt: skip
+    command.main.__wrapped__(cfg)
+    assert "3 answers written to labels.csv" in capsys.readouterr().out
+    assert len((folder / "labels.csv").read_text().splitlines()) == 4
+    with pytest.raises(SourceError, match="cannot read the answers"):
+        command.from_file(folder / "none.txt")
+
+
+def test_a_folder_without_results(tmp_path):
+    with pytest.raises(SourceError, match="should hold results"):
+        labelling(tmp_path)
+    with pytest.raises(SettingError, match="needs 2 to"):
+        labelling(tmp_path, classes=["one"])
+
+
+def test_stretches_are_told_apart_by_pose(folder):
+    features, unsure = labelling(folder)._features()
+    assert features.shape[0] == 4
+    assert bool(torch.isfinite(features).all())
+    assert np.allclose(unsure.numpy(), 1)

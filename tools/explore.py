@@ -1,0 +1,7 @@
+"""The same as: kpcomplete explore."""
+
+import sys
+
+from kpcomplete.app.cli import run
+
+run("explore", *sys.argv[1:])
