@@ -40,8 +40,9 @@ class Solid:
 class Lifting:
     """Lifts the people of one recording, and remembers their bodies.
 
-    A body is measured once enough of it was seen; from then on its bones keep their lengths, see
-    `Bones`. In recordings that is as a rule before the first frame is given on.
+    A body is measured in the first views of it, until one of them has 150 frames; from then on its
+    bones keep their lengths, see `Bones`. In recordings longer than a window that is so from the
+    first frame on, in live ones after 150 frames.
 
     Args:
         lifter: Finds the third dimension.

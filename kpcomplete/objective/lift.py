@@ -37,7 +37,7 @@ class Lift(Objective):
 
     Args:
         model: What is trained: takes a `Sight` and ``causal``, returns `kpcomplete.lifter.Lifted`.
-        corruption: How joints get lost or wrong; sees windows in body units.
+        corruption: How joints get lost; sees windows in body units. What it moves does not count.
         completer: Fills in what is missing, in body units; None never does.
         corrupted: Share of windows that are corrupted.
         completed: Share of windows that are completed, corrupted or not: data sets lack joints.
@@ -133,7 +133,7 @@ class Lift(Objective):
         body = self._shaken(placement.into_body(clean))
         spoil = self._draw.share(len(clean), self.shares["corrupted"], clean.device)
         fill = self._draw.share(len(clean), self.shares["completed"], clean.device)
-        hidden = ~self.corruption(body).observed if self.corruption is not None else ~body.observed
+        hidden = ~self.corruption(body).observed
         body = body.hide(hidden & spoil[:, None, None])
         if self.completer is None:
             fill = torch.zeros_like(fill)
