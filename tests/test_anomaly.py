@@ -89,6 +89,7 @@ def test_spans_at_both_ends():
         (lambda: Reconstruction(weights="completer", frames=0), "frames >= 1"),
         (lambda: Reconstruction(weights="completer", hidden=("tail",)), "tail"),
         (lambda: Normality.fit({}, people()), "0 scores"),
+        (lambda: Normality.fit({"a": 1}, [], [driving(0)]), "and 1 clips"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be(make, text):

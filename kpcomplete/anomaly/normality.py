@@ -70,24 +70,26 @@ class Normality:
         Args:
             parts: Name to score, not fitted.
             strangers: Of each other person, clips ``[T, J, 2]`` of normal driving, pixels of the
-                same kind of camera; NaN where missing.
+                same kind of camera; NaN where missing. Without any, what is known of ``own``
+                stands for them.
             own: The same of the person to be watched. Without any, people are told from cameras
                 by nothing: all are judged at the same places of the image.
             stride: Of the moments of clips, every so many are looked at.
 
         Raises:
-            SettingError: If there are no parts, or fewer than two clips of strangers.
+            SettingError: If there are no parts, or fewer than two clips.
         """
-        if not parts or sum(map(len, strangers)) < 2:
+        clips = sum(map(len, strangers)) or len(own)
+        if not parts or clips < 2:
             raise SettingError(
-                "normality needs a score and two clips of other people, but got "
-                f"{len(parts)} scores and {sum(map(len, strangers))} clips"
+                "normality needs a score and two clips of normal driving, but got "
+                f"{len(parts)} scores and {clips} clips"
             )
         past = max(part.past for part in parts.values())
-        everyone = Enrolment.of(torch.cat([clip for person in strangers for clip in person]))
-        enrolled = Enrolment.of(torch.cat(list(own))) if own else everyone
+        known = own or [clip for person in strangers for clip in person]
+        enrolled = Enrolment.of(torch.cat(list(known)))
         places = [
-            Enrolment.of(torch.cat(list(person))) if own else everyone
+            Enrolment.of(torch.cat(list(person))) if own else enrolled
             for person in strangers
             if person
         ]
@@ -176,7 +178,7 @@ def _scores(parts: Mapping[str, Anomaly], moments: Moments) -> Tensor:
 def _fitted(
     parts: Mapping[str, Anomaly], theirs: list[Moments], mine: list[Moments]
 ) -> dict[str, Anomaly]:
-    strangers = Moments.concatenate(theirs)
+    strangers = Moments.concatenate(theirs or mine)
     own = Moments.concatenate(mine) if mine else None
     return {name: part.fit(strangers, own) for name, part in parts.items()}
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "simulate": "make training material: seated bodies in 3D (needs kpcomplete[cabin])",
     "stage": "make material for the gate: drawn drives that the detector has looked at",
     "calibrate": "find a camera's intrinsics from pictures of a board",
+    "anomaly": "flag unusual stretches: anomaly recordings=out/*.parquet normal=normal/*.parquet",
     "label": "propose stretches of recordings and ask for their class: label recordings=out",
     "explore": "what an encoder knows: clusters, maps, poses between and drawn: explore data=sktdd",
     "info": "show versions, weights, devices, and what is missing",
