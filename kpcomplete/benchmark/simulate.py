@@ -81,7 +81,7 @@ def crowd_actors(crowd: Crowd, number: int, frames: int) -> Sequence[Actor]:
 def _deep(actor: Actor) -> Array:
     """Whether a wrist is inside the trunk, shape (T,)."""
     balls = next(solid for solid in actor.body if isinstance(solid, Balls))
-    names = actor.padding.owners[-balls.center.shape[1] :]
+    names = actor.padding.owners[len(actor.padding.radius) :]  # capsules come first
     trunk = [i for i, name in enumerate(names) if name == "torso"]
     wrists = actor.joints[:, [NAMES.index(f"{side}_wrist") for side in ("left", "right")]]
     off = wrists[:, :, None] - balls.center.numpy()[:, None, trunk]

@@ -135,7 +135,7 @@ def act(puppet: Puppet, motion: Motion, sits: Callable[[float], Seat], times: Ar
     keys = np.linspace(0.0, times[-1], max(4, round(times[-1] * SOLVED) + 1))
     turns, heads = puppet.pose([motion(t) for t in keys], [sits(t) for t in keys])
     joints = CubicSpline(keys, puppet.follow(turns, heads))(times)
-    bones = np.union1d(puppet.padding.bones, [*puppet.padding.bars.ravel(), puppet.padding.head])
+    bones = puppet.padding.used
     # between keys a tenth of a second apart, even means of rotations are as good as rotations
     full_turns = np.zeros((len(times), *turns.shape[1:]))
     full_heads = np.zeros((len(times), *heads.shape[1:]))

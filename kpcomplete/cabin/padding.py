@@ -11,20 +11,21 @@ from torch import Tensor
 
 from kpcomplete.cabin import landmarks
 from kpcomplete.cabin.mesh import Mesh, Triangles
-from kpcomplete.cabin.rays import Balls, Capsules, Solids
+from kpcomplete.cabin.rays import Balls, Boxes, Capsules, Solids
+from kpcomplete.cabin.reach import frame
 from kpcomplete.cabin.visibility import CLOTH, DEPTHS, Scene
 
 Array = NDArray[np.float64]
 
 CLOTHES = 0.006  # metres that clothes stand off the skin
+_KNUCKLES = ("wrist", "finger2-1", "finger3-1", "finger5-1")
 FACE, ROWS = 11, 24  # landmarks of the head; rows of the grid of directions
 #: Part of the body -> bones whose heads are the ends of a capsule, bones whose skin it holds, and
 #: the share of the way between the ends at which it begins and ends.
 BARS: dict[str, tuple[tuple[str, str], tuple[str, ...], tuple[float, float]]] = {
     "arm": (("upperarm01", "lowerarm01"), ("upperarm01", "upperarm02"), (0.0, 1.0)),
     "forearm": (("lowerarm01", "wrist"), ("lowerarm01", "lowerarm02"), (0.0, 1.0)),
-    "hand": (("wrist", "finger3-1"), ("wrist", "metacarpal"), (0.25, 1.0)),
-    "hand.fingers": (("finger3-1", "finger3-3"), ("finger2", "finger3", "finger4"), (0.0, 1.3)),
+    "hand.thumb": (("finger1-1", "finger1-3"), ("finger1-2", "finger1-3"), (0.2, 1.4)),
     "leg.thigh": (("upperleg01", "lowerleg01"), ("upperleg01",), (0.1, 0.45)),
     "leg.above": (("upperleg01", "lowerleg01"), ("upperleg02",), (0.45, 1.0)),
     "leg.shin": (("lowerleg01", "foot"), ("lowerleg01", "lowerleg02"), (0.0, 1.0)),
@@ -40,6 +41,13 @@ BALLS: dict[str, tuple[str, tuple[str, ...]]] = {
     "head": ("head", ("head",)),
 }
 
+#: Part of a hand -> bone it moves with, and bones whose skin it holds: hands are flat.
+SLABS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "palm": ("wrist", ("wrist", "metacarpal")),
+    "fingers": ("finger3-1", tuple(f"finger{i}-1" for i in range(2, 6))),
+    "tips": ("finger3-2", tuple(f"finger{i}-{j}" for i in range(2, 6) for j in (2, 3))),
+}
+
 
 @dataclass(frozen=True)
 class Padding:
@@ -52,7 +60,12 @@ class Padding:
         bones: bone that each ellipsoid moves with, shape (E,).
         centers: before that bone, at rest, metres, shape (E, 3).
         sizes: half axes along the vehicle's at rest, metres, shape (E, 3).
-        owners: part of the body of each capsule, then of each ellipsoid: "arm.L", "torso".
+        slabs: bone that each box of the hands moves with, shape (H,).
+        middles: before that bone, at rest, metres, shape (H, 3).
+        folds: from the vehicle's frame at rest into a box' own, where it reaches from -1 to 1,
+            shape (H, 3, 3).
+        owners: part of the body of each capsule, then of each ellipsoid, then of each box:
+            "arm.L", "torso", "hand.L".
         depth: how deep each landmark lies below the skin, metres, shape (33,).
         head: bone that the head moves with.
         profile: whether the head itself hides its own landmarks (the first of `landmarks.NAMES`)
@@ -65,6 +78,9 @@ class Padding:
     bones: NDArray[np.int64]
     centers: Array
     sizes: Array
+    slabs: NDArray[np.int64]
+    middles: Array
+    folds: Array
     owners: tuple[str, ...]
     depth: Array
     head: int
@@ -86,7 +102,18 @@ class Padding:
         return [
             Capsules(start=_tensor(start), end=_tensor(end), radius=_tensor(self.radius)),
             Balls(center=_tensor(center), unfold=_tensor(unfold)),
+            self._hands(turns, heads),
         ]
+
+    def _hands(self, turns: Array, heads: Array) -> Boxes:
+        turn = turns[:, self.slabs]
+        center = heads[:, self.slabs] + (turn @ self.middles[..., None])[..., 0]
+        return Boxes(center=_tensor(center), unfold=_tensor(self.folds @ np.swapaxes(turn, -1, -2)))
+
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """Bones that matter, ascending."""
+        return np.unique([*self.bars.ravel(), *self.bones, *self.slabs, self.head])
 
     def turned_away(self, turns: Array, joints: Array, center: Array) -> NDArray[np.bool_]:
         """Whether the head hides its own landmarks.
@@ -127,7 +154,28 @@ class Tailor:
             for part, (ends, bones, along) in BARS.items()
             for side in ((".L", ".R") if part != "neck" else ("",))
         }
+        self._slabs = {
+            part + side: (bone + side, _union(of, bones, side))
+            for part, (bone, bones) in SLABS.items()
+            for side in (".L", ".R")
+        }
         self._balls = {part: (bone, _union(of, bones, "")) for part, (bone, bones) in BALLS.items()}
+
+    def _flat(self, vertices: Array, heads: Array) -> tuple[list[int], list[Array], list[Array]]:
+        """Bones, middles and folds of the boxes of both hands."""
+        index = {name: i for i, name in enumerate(self.names)}
+        bones, middles, folds = [], [], []
+        for part, (bone, mine) in self._slabs.items():
+            side = part[-2:]
+            at = {name: heads[index[name + side]] for name in _KNUCKLES}
+            along, across = at["finger3-1"] - at["wrist"], at["finger2-1"] - at["finger5-1"]
+            axes = frame(along, across)
+            points = (vertices[mine] - heads[index[bone]]) @ axes
+            low, high = np.percentile(points, (4.0, 96.0), axis=0)
+            bones.append(index[bone])
+            middles.append(axes @ (low + high) / 2.0)
+            folds.append((2.0 / (high - low))[:, None] * axes.T)
+        return bones, middles, folds
 
     def fit(self, vertices: Array, heads: Array, points: Mapping[str, Array]) -> Padding:
         """The padding of a body at rest.
@@ -154,11 +202,14 @@ class Tailor:
             centers.append(center - heads[index[bone]])
             sizes.append(size + CLOTHES)
             owners.append(part.split(".")[0])
+        slabs, middles, folds = self._flat(vertices, heads)
+        owners += [f"hand{part[-2:]}" for part in self._slabs]
         places = np.stack([points[name] for name in landmarks.NAMES])
         gaps = KDTree(vertices[self.outer]).query(places)[0]
         return Padding(
             np.array(bars), np.array(shares), np.array(radii), np.array(bones),
-            np.array(centers), np.array(sizes), tuple(owners), gaps, index["head"],
+            np.array(centers), np.array(sizes), np.array(slabs), np.array(middles),
+            np.array(folds), tuple(owners), gaps, index["head"],
             self._profile(vertices, places, gaps),
         )  # fmt: skip
 

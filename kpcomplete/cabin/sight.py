@@ -31,8 +31,8 @@ Array = NDArray[np.float64]
 #: may be hit where they belong to the flesh about it, and elsewhere; fitted to ray-cast surfaces of
 #: 44 people. Other joints follow `visibility.causes`.
 NEAR = {
-    "shoulder": (0.205, 0.10), "elbow": (0.155, 0.105), "wrist": (0.07, 0.05),
-    "pinky": (0.065, 0.03), "index": (0.06, 0.02), "thumb": (0.055, 0.045),
+    "shoulder": (0.205, 0.10), "elbow": (0.155, 0.105), "wrist": (0.095, 0.05),
+    "pinky": (0.055, 0.035), "index": (0.08, 0.035), "thumb": (0.065, 0.045),
 }  # fmt: skip
 
 
