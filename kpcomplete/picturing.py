@@ -49,7 +49,7 @@ def explanation(path: str | Path, found: Explanation, window: PoseBatch, fps: fl
     curve.plot(times, found.gradients.sum(dim=1).numpy(), label="integrated gradients")
     curve.axhline(0, color="0.8")
     curve.set_xlabel("seconds before the decision")
-    curve.set_ylabel("log probability carried")
+    curve.set_ylabel("log odds carried")
     curve.legend()
     _save(figure, path)
 

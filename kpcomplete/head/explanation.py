@@ -19,7 +19,7 @@ class Explanation:
     Attributes:
         task: Name.
         answer: Name of the class that is explained.
-        joints: ``[J]`` by how much the class's log probability falls without the joint; 0 where
+        joints: ``[J]`` by how much the class's log odds fall without the joint; 0 where
             it was not seen.
         moments: ``[T]`` the same without the joints of a moment and those around it.
         gradients: ``[T, J]`` integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365) of
@@ -74,8 +74,8 @@ def explain(
     moment = near[:, :, None].expand(-1, -1, joints)
     with torch.no_grad():
         hidden = _repeat(window, joints + time).hide(torch.cat([each, moment]))
-        without = network(hidden, _placed(window, len(hidden)))[task].log_softmax(dim=1)[:, number]
-    lost = logits.log_softmax(dim=0)[number] - without
+        without = network(hidden, _placed(window, len(hidden)))[task]
+    lost = _odds(logits[None], number) - _odds(without, number)
     seen = window.observed[0]
     return Explanation(
         task=task,
@@ -99,7 +99,8 @@ def _integrated(network: Several, window: PoseBatch, task: str, number: int, ste
         many = _repeat(window, steps)
         batch = PoseBatch(keypoints=points, confidence=many.confidence, observed=many.observed,
                           times=many.times)  # fmt: skip
-        total = network(batch, _placed(window, steps))[task].log_softmax(dim=1)[:, number].sum()
+        logits = network(batch, _placed(window, steps))[task]
+        total = _odds(logits, number).sum()
         (slope,) = torch.autograd.grad(total, points)
     return (slope.mean(dim=0) * shift[0]).sum(dim=-1)
 
@@ -109,6 +110,12 @@ def _placed(window: PoseBatch, count: int) -> normalize.Placement:
     return normalize.Placement(
         centre=found.centre.repeat(count, 1), scale=found.scale.repeat(count)
     )
+
+
+def _odds(logits: Tensor, number: int) -> Tensor:
+    """Return log odds ``[B]`` of a class; they tell differences where probabilities are all 1."""
+    others = torch.arange(logits.shape[1]) != number
+    return logits[:, number] - logits[:, others].logsumexp(dim=1)
 
 
 def _repeat(window: PoseBatch, count: int) -> PoseBatch:
