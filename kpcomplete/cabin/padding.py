@@ -113,7 +113,7 @@ class Padding:
     @property
     def used(self) -> NDArray[np.int64]:
         """Bones that matter, ascending."""
-        return np.unique([*self.bars.ravel(), *self.bones, *self.slabs, self.head])
+        return np.asarray(np.unique([*self.bars.ravel(), *self.bones, *self.slabs, self.head]))
 
     def turned_away(self, turns: Array, joints: Array, center: Array) -> NDArray[np.bool_]:
         """Whether the head hides its own landmarks.

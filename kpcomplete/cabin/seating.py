@@ -130,7 +130,7 @@ def _seat(
 
 
 def _wheel(chest: Array, size: float, rng: Generator) -> Wheel:
-    away, down, side = rng.uniform((0.40, 0.10, -0.02), (0.58, 0.26, 0.02))
+    away, down, side = rng.uniform((0.34, 0.10, -0.02), (0.48, 0.24, 0.02))  # elbows bent
     center = (chest[0] + side, chest[1] - size * away, chest[2] - size * down)
     return Wheel(
         (float(center[0]), float(center[1]), float(center[2])),
