@@ -3,30 +3,19 @@
 import logging
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from torch import Tensor, nn
 
-from kpcomplete import checkpoint, metric
-from kpcomplete.archive import read_archive
+from kpcomplete import checkpoint
 from kpcomplete.corruption import Corruption
-from kpcomplete.data import PoseSet
-from kpcomplete.data.labelled import (
-    NONE,
-    LabelledBatch,
-    LabelledData,
-    LabelledSampler,
-    LabelledSet,
-)
-from kpcomplete.data.labels import read_labels
+from kpcomplete.data.labelled import LabelledBatch, LabelledData, LabelledSampler, LabelledSet
 from kpcomplete.errors import ModelFileError, SettingError
+from kpcomplete.head.figures import figures
+from kpcomplete.head.fitting import regress
 from kpcomplete.head.several import Several
 from kpcomplete.model import Autoencoder
 from kpcomplete.objective.classify import Classify
@@ -34,52 +23,6 @@ from kpcomplete.trainer import Trainer
 from kpcomplete.training import write
 
 _log = logging.getLogger(__name__)
-MIN_CONFIDENCE = 0.5  # as process believes the detector
-_PIECE = 512  # windows at a time
-
-
-@dataclass(frozen=True, kw_only=True)
-class Own:
-    """Results of ``kpcomplete process``, and a label file that names them.
-
-    Args:
-        labels: CSV or Parquet, see `kpcomplete.data.labels.read_labels`.
-        folder: Where the recordings that it names are.
-        tasks: Name of a task to names of its classes.
-    """
-
-    labels: str
-    folder: str
-    tasks: Mapping[str, Sequence[str]]
-
-    def load(self) -> LabelledSet:
-        """Return what the detector saw, a clip for each seat, and the classes.
-
-        Raises:
-            SourceError: If a file cannot be read, or with all problems of the label file.
-        """
-        names = {path.name: path for path in sorted(Path(self.folder).glob("*.parquet"))
-                 if not path.name.endswith(".classes.parquet")}  # fmt: skip
-        found = {name: read_archive(path).raw for name, path in names.items()}
-        frames = {name: {seat: len(p) for seat, p in s.items()} for name, s in found.items()}
-        labels = read_labels(self.labels, self.tasks, frames)
-        used = sorted({(label.file, label.seat) for label in labels})
-        clips = [found[name][seat] for name, seat in used]
-        rates = {clip.fps for clip in clips}
-        if len(rates) != 1:
-            raise SettingError(
-                f"labelled recordings must have one frame rate, but have {sorted(rates)}"
-            )
-        poses = PoseSet.from_clips(
-            [
-                torch.from_numpy(c.hide(c.confidence < MIN_CONFIDENCE).keypoints / c.image_size[0])
-                for c in clips
-            ],
-            people=[f"{name}:{seat}" for name, seat in used],
-            views=["own"] * len(used),
-            fps=rates.pop(),
-        )
-        return LabelledSet.from_labels(poses, self.tasks, labels, used)
 
 
 def run(
@@ -101,7 +44,7 @@ def run(
     """Train a head on everyone but some people, and write it.
 
     Args:
-        data: The labelled poses, see `Own` for your own.
+        data: The labelled poses, see `kpcomplete.own.Own` for your own.
         trainer: How long and how fast, a round.
         output: Checkpoint to write.
         encoder: Checkpoint of the autoencoder: a path, or the name of a shipped one.
@@ -218,126 +161,6 @@ def autoencoder(encoder: str | Path, *, fresh: bool = False) -> Autoencoder:
         other.load_state_dict(dict(other.state_dict()) | dict(network.named_buffers()))
         network = other
     return network
-
-
-def regress(network: Several, batch: LabelledBatch, components: int) -> None:
-    """Fit each linear head by logistic regression on principal components of the features.
-
-    Raises:
-        SettingError: If a head is not linear.
-    """
-    features = ((_features(network, batch) - network.middle) / network.width).numpy()
-    for task, head in network.heads.items():
-        if not isinstance(head, nn.Sequential) or len(head) != 1:
-            raise SettingError("a regression on components needs a linear head: set hidden=[]")
-        linear = head[0]
-        assert isinstance(linear, nn.Linear)
-        target = batch.targets[task].numpy()
-        known = target != NONE
-        pca = PCA(min(components, int(known.sum()), features.shape[1])).fit(features)
-        fitted = LogisticRegression(class_weight="balanced", max_iter=500, C=0.1)
-        fitted.fit(pca.transform(features[known]), target[known])
-        weight = np.zeros(linear.weight.shape, np.float32)
-        bias = np.full(len(weight), -10.0, np.float32)  # classes that nobody showed
-        rows, back = fitted.coef_, fitted.intercept_
-        if len(fitted.classes_) == 2:
-            rows, back = np.concatenate([-rows, rows]) / 2, np.concatenate([-back, back]) / 2
-        weight[fitted.classes_] = rows @ pca.components_
-        bias[fitted.classes_] = back - (rows @ pca.components_) @ pca.mean_
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(weight))
-            linear.bias.copy_(torch.from_numpy(bias))
-
-
-def fit_heads(
-    network: Several, features: Tensor, targets: Mapping[str, Tensor], steps: int, seed: int = 0
-) -> None:
-    """Fit the heads alone to features that were computed once; each class weighs the same.
-
-    Args:
-        network: Its heads start anew.
-        features: ``[N, F]``, see `Several.features`.
-        targets: Task to class numbers ``[N]``, `NONE` where not known.
-        steps: Of AdamW, of 256 windows each.
-        seed: Of the weights and the windows drawn.
-    """
-    torch.manual_seed(seed)
-    for layer in network.heads.modules():
-        if isinstance(layer, nn.Linear):
-            layer.reset_parameters()
-    network.train()
-    optimizer = torch.optim.AdamW(network.heads.parameters(), lr=2e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    shares = {task: _balanced(values) for task, values in targets.items()}
-    with torch.enable_grad():
-        for _ in range(steps):
-            loss = torch.zeros(())
-            for task, share in shares.items():
-                rows = torch.multinomial(share, 256, replacement=True)
-                logits = network.decide(features[rows])[task]
-                loss = loss + nn.functional.cross_entropy(logits, targets[task][rows])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-    network.eval()
-
-
-def _balanced(target: Tensor) -> Tensor:
-    """Return how often rows are drawn: classes alike, rows without one never."""
-    share = torch.zeros(len(target))
-    for number in torch.unique(target[target != NONE]).tolist():
-        rows = target == number
-        share[rows] = 1.0 / float(rows.sum())
-    return share
-
-
-def figures(network: Several, batch: LabelledBatch) -> dict[str, dict[str, float]]:
-    """Return macro-F1, accuracy, AUROC (classes against the rest) and calibration error."""
-    return {
-        task: scores(values[:, :-1].numpy(), batch.targets[task].numpy())
-        for task, values in probabilities(network, batch).items()
-    }
-
-
-def scores(probability: metric.Array, target: metric.Array) -> dict[str, float]:
-    """Return the figures of one task.
-
-    Args:
-        probability: ``[N, C]``; zeros where nothing is said, which counts as wrong.
-        target: ``[N]``, `NONE` where not known.
-    """
-    known = target != NONE
-    if not known.any():
-        return {}
-    probability, target = probability[known], target[known]
-    guess = np.where(probability.sum(axis=1) > 0, probability.argmax(axis=1), NONE)
-    present = np.unique(target)
-    auroc = [metric.auroc(probability[:, c], target == c) for c in present]
-    return {
-        "macro_f1": float(
-            f1_score(target, guess, labels=present, average="macro", zero_division=0)
-        ),
-        "accuracy": float((guess == target).mean()),
-        "auroc": float(np.mean(auroc)),
-        "calibration_error": metric.calibration_error(probability.max(axis=1), guess == target),
-    }
-
-
-@torch.inference_mode()
-def probabilities(network: Several, batch: LabelledBatch) -> dict[str, Tensor]:
-    """Return task to probabilities ``[N, C + 1]`` of many windows."""
-    parts = [network.probabilities(batch.select(rows)) for rows in _slices(len(batch))]
-    return {task: torch.cat([part[task] for part in parts]) for task in network.tasks}
-
-
-@torch.inference_mode()
-def _features(network: Several, batch: LabelledBatch) -> Tensor:
-    return torch.cat([network.features(batch.select(rows)) for rows in _slices(len(batch))])
-
-
-def _slices(count: int) -> list[slice]:
-    return [slice(i, i + _PIECE) for i in range(0, max(count, 1), _PIECE)]
 
 
 def _rounds(

@@ -11,6 +11,7 @@ from kpcomplete.clustering import WAYS, assign, cluster, sharpen
 from kpcomplete.errors import SettingError
 from kpcomplete.exploring import between, draw, explore, maps
 from kpcomplete.head.explanation import explain
+from kpcomplete.head.fitting import fit_heads
 from kpcomplete.model.variational import Variational
 from kpcomplete.normalize import fit
 
@@ -92,7 +93,7 @@ def taught(encoder):  # noqa: F811
     targets = {"attention": batch.targets["attention"], "occupant": batch.targets["occupant"]}
     with torch.no_grad():
         features = model.features(batch)
-    classifying.fit_heads(model, features, targets, 150)
+    fit_heads(model, features, targets, 150)
     return model
 
 

@@ -11,12 +11,14 @@ from test_pipeline import Given, Middle, Passing
 from kpcomplete import classifying
 from kpcomplete.archive import read_archive
 from kpcomplete.batch import PoseBatch
-from kpcomplete.classifying import regress, scores, train
+from kpcomplete.classifying import train
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.data import PoseSet
 from kpcomplete.data.labelled import NONE, LabelledSet
 from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.head import UNKNOWN, Head
+from kpcomplete.head.figures import figures, scores
+from kpcomplete.head.fitting import regress
 from kpcomplete.head.learned import Learned
 from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
@@ -92,7 +94,7 @@ def test_every_way_learns_both_tasks(encoder, way):
         known, judges, trainer=TRAINER, encoder=encoder, way=WAYS[way], past=PAST, rounds=2,
         corruption=RandomJoints(ratio=0.1, seed=1), heavy=RandomJoints(ratio=0.3, seed=2),
     )  # fmt: skip
-    found = classifying.figures(network, judges.windows(PAST, 3))
+    found = figures(network, judges.windows(PAST, 3))
     assert found["attention"]["macro_f1"] > 0.9
     assert found["occupant"]["macro_f1"] > 0.9
     assert (len(history) == 0) == (way == "pca")

@@ -1,56 +1,28 @@
 """How well posture and size of simulated passengers are told, with few labels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from kpcomplete import classifying
-from kpcomplete.batch import PoseBatch
-from kpcomplete.corruption.parts import part_masks
-from kpcomplete.data.labelled import NONE, LabelledBatch, LabelledData, LabelledSet
+from kpcomplete.benchmark.windows import HIDDEN, Seen, few, look
+from kpcomplete.data.labelled import NONE, LabelledData, LabelledSet
 from kpcomplete.data.occupants import OCCUPANTS
 from kpcomplete.errors import SettingError
+from kpcomplete.head.figures import figures, probabilities, scores
+from kpcomplete.head.fitting import fit_heads
 from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
 from kpcomplete.objective.classify import temperature
 from kpcomplete.trainer import Trainer
 
 SHARES = (0.01, 0.1, 1.0)
-HIDDEN = {"as seen": None, "no legs": "legs", "no right arm": "right_arm"}
 _CHILDREN = [OCCUPANTS.index("infant_seat"), OCCUPANTS.index("child")]
-_PIECE = 512  # windows at a time
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Seen:
-    """Windows as features, with parts hidden in three ways.
-
-    Attributes:
-        features: Name of `HIDDEN` to ``[N, F]``.
-        targets: Task to ``[N]``.
-        person: ``[N]`` number of the person.
-        view: ``[N]`` number of the view.
-    """
-
-    features: Mapping[str, Tensor]
-    targets: Mapping[str, Tensor]
-    person: Tensor
-    view: Tensor
-
-    def rows(self, which: Tensor) -> "Seen":
-        """Return some of the windows."""
-        return Seen(
-            features={name: f[which] for name, f in self.features.items()},
-            targets={task: t[which] for task, t in self.targets.items()},
-            person=self.person[which],
-            view=self.view[which],
-        )
 
 
 def run(
@@ -126,38 +98,6 @@ def run(
     return _figures(mean) | {"scratch_f1_1": float(np.mean(scratch))}
 
 
-def look(network: Several, data: LabelledSet, stride: int) -> Seen:
-    """Return the features of all windows, computed once."""
-    starts = data.poses.starts(network.past, stride)
-    clip = torch.bucketize(starts, data.poses.clips[:, 0].contiguous(), right=True) - 1
-    parts: dict[str, list[Tensor]] = {name: [] for name in HIDDEN}
-    targets: list[Mapping[str, Tensor]] = []
-    with torch.inference_mode():
-        for piece in tqdm(torch.split(starts, _PIECE), desc="encode", disable=None):
-            batch = data.at(piece, network.past)
-            targets.append(batch.targets)
-            for name, part in HIDDEN.items():
-                parts[name].append(network.features(_without(batch, part)))
-    people = sorted(set(data.poses.people))
-    views = sorted(set(data.poses.views))
-    person = torch.tensor([people.index(p) for p in data.poses.people])
-    view = torch.tensor([views.index(v) for v in data.poses.views])
-    return Seen(
-        features={name: torch.cat(found).clone() for name, found in parts.items()},
-        targets={task: torch.cat([t[task] for t in targets]) for task in data.tasks},
-        person=person[clip],
-        view=view[clip],
-    )
-
-
-def _without(batch: LabelledBatch, part: str | None) -> PoseBatch:
-    if part is None:
-        return batch
-    plain = PoseBatch(keypoints=batch.keypoints, confidence=batch.confidence,
-                      observed=batch.observed, times=batch.times)  # fmt: skip
-    return plain.hide(part_masks([part], batch.device)[0].expand_as(batch.observed))
-
-
 def _split(
     data: LabelledSet, test_people: Sequence[str] | None, seed: int
 ) -> tuple[list[str], list[str], list[str]]:
@@ -203,7 +143,7 @@ def _learn(
     targets = {t: few(values, share, seed) for t, values in teach.targets.items()}
     features = torch.cat(list(teach.features.values()))
     network.standardise(features)
-    classifying.fit_heads(
+    fit_heads(
         network, features, {t: v.repeat(len(HIDDEN)) for t, v in targets.items()}, steps, seed
     )
     network.eval()
@@ -214,30 +154,18 @@ def _learn(
         return _measured(network, test)
 
 
-def few(targets: Tensor, share: float, seed: int) -> Tensor:
-    """Return targets ``[N]`` of which a share is kept of each class, one at least."""
-    draw = torch.Generator().manual_seed(seed)
-    kept = torch.full_like(targets, NONE)
-    for number in torch.unique(targets[targets != NONE]).tolist():
-        rows = (targets == number).nonzero()[:, 0]
-        count = max(1, round(share * len(rows)))
-        chosen = rows[torch.randperm(len(rows), generator=draw)[:count]]
-        kept[chosen] = number
-    return kept
-
-
 def _measured(network: Several, test: Seen) -> dict[str, float]:
     out: dict[str, float] = {}
     for name, features in test.features.items():
         for i, (task, logits) in enumerate(network.decide(features).items()):
             probability = (logits / network.temperature[i]).softmax(dim=1).numpy()
             target = test.targets[task].numpy()
-            found = classifying.scores(probability, target)
+            found = scores(probability, target)
             out |= {f"{task}, {name}, {key}": value for key, value in found.items()}
             if name == "as seen":
                 for view in torch.unique(test.view).tolist():
                     rows = test.view.numpy() == view
-                    by_view = classifying.scores(probability[rows], target[rows])
+                    by_view = scores(probability[rows], target[rows])
                     out[f"{task}, view {view}, macro_f1"] = by_view["macro_f1"]
             if task == "occupant":
                 out[f"adult or child, {name}"] = _adult_child(probability, target)
@@ -248,7 +176,7 @@ def _adult_child(probability: Any, target: Any) -> float:
     """Return macro-F1 of children (infant seats too) against adults."""
     child = probability[:, _CHILDREN].sum(axis=1)
     two = np.stack([child, 1 - child], axis=1)
-    return classifying.scores(two, np.where(np.isin(target, _CHILDREN), 0, 1))["macro_f1"]
+    return scores(two, np.where(np.isin(target, _CHILDREN), 0, 1))["macro_f1"]
 
 
 def _switches(network: Several, data: LabelledSet, people: Sequence[str], quick: bool) -> float:
@@ -257,7 +185,7 @@ def _switches(network: Several, data: LabelledSet, people: Sequence[str], quick:
     found = []
     for clip in clips:
         batch = data.select([clip]).windows(network.past, 4)
-        values = classifying.probabilities(network, batch)["occupant"].numpy()
+        values = probabilities(network, batch)["occupant"].numpy()
         steady = Steady([*OCCUPANTS, "unknown"], dwell=8, average=8)
         found.append(switches_per_minute(steady(values), data.poses.fps / 4))
     return float(np.mean(found))
@@ -293,7 +221,7 @@ def _scratch(
         rounds=1,
     )
     asked = test.select(range(0, len(test.poses), 4)).windows(past, stride)
-    return classifying.figures(network, asked)["position"]["macro_f1"]
+    return figures(network, asked)["position"]["macro_f1"]
 
 
 def _figures(mean: Mapping[str, float]) -> dict[str, float]:

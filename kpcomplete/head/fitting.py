@@ -1,0 +1,86 @@
+"""Heads fitted to features that were computed once; the encoder stays as it is."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from kpcomplete.data.labelled import NONE, LabelledBatch
+from kpcomplete.errors import SettingError
+from kpcomplete.head.figures import features as features_of
+from kpcomplete.head.several import Several
+
+
+def regress(network: Several, batch: LabelledBatch, components: int) -> None:
+    """Fit each linear head by logistic regression on principal components of the features.
+
+    Raises:
+        SettingError: If a head is not linear.
+    """
+    features = ((features_of(network, batch) - network.middle) / network.width).numpy()
+    for task, head in network.heads.items():
+        if not isinstance(head, nn.Sequential) or len(head) != 1:
+            raise SettingError("a regression on components needs a linear head: set hidden=[]")
+        linear = head[0]
+        assert isinstance(linear, nn.Linear)
+        target = batch.targets[task].numpy()
+        known = target != NONE
+        pca = PCA(min(components, int(known.sum()), features.shape[1])).fit(features)
+        fitted = LogisticRegression(class_weight="balanced", max_iter=500, C=0.1)
+        fitted.fit(pca.transform(features[known]), target[known])
+        weight = np.zeros(linear.weight.shape, np.float32)
+        bias = np.full(len(weight), -10.0, np.float32)  # classes that nobody showed
+        rows, back = fitted.coef_, fitted.intercept_
+        if len(fitted.classes_) == 2:
+            rows, back = np.concatenate([-rows, rows]) / 2, np.concatenate([-back, back]) / 2
+        weight[fitted.classes_] = rows @ pca.components_
+        bias[fitted.classes_] = back - (rows @ pca.components_) @ pca.mean_
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(weight))
+            linear.bias.copy_(torch.from_numpy(bias))
+
+
+def fit_heads(
+    network: Several, features: Tensor, targets: Mapping[str, Tensor], steps: int, seed: int = 0
+) -> None:
+    """Fit the heads alone to features that were computed once; each class weighs the same.
+
+    Args:
+        network: Its heads start anew.
+        features: ``[N, F]``, see `Several.features`.
+        targets: Task to class numbers ``[N]``, `NONE` where not known.
+        steps: Of AdamW, of 256 windows each.
+        seed: Of the weights and the windows drawn.
+    """
+    torch.manual_seed(seed)
+    for layer in network.heads.modules():
+        if isinstance(layer, nn.Linear):
+            layer.reset_parameters()
+    network.train()
+    optimizer = torch.optim.AdamW(network.heads.parameters(), lr=2e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    shares = {task: _balanced(values) for task, values in targets.items()}
+    with torch.enable_grad():
+        for _ in range(steps):
+            loss = torch.zeros(())
+            for task, share in shares.items():
+                rows = torch.multinomial(share, 256, replacement=True)
+                logits = network.decide(features[rows])[task]
+                loss = loss + nn.functional.cross_entropy(logits, targets[task][rows])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    network.eval()
+
+
+def _balanced(target: Tensor) -> Tensor:
+    """Return how often rows are drawn: classes alike, rows without one never."""
+    share = torch.zeros(len(target))
+    for number in torch.unique(target[target != NONE]).tolist():
+        rows = target == number
+        share[rows] = 1.0 / float(rows.sum())
+    return share

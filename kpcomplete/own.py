@@ -1,0 +1,59 @@
+"""Your own recordings with your own labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from kpcomplete.archive import read_archive
+from kpcomplete.data import PoseSet
+from kpcomplete.data.labelled import LabelledSet
+from kpcomplete.data.labels import read_labels
+from kpcomplete.errors import SettingError
+
+MIN_CONFIDENCE = 0.5  # as process believes the detector
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """Results of ``kpcomplete process``, and a label file that names them.
+
+    Args:
+        labels: CSV or Parquet, see `kpcomplete.data.labels.read_labels`.
+        folder: Where the recordings that it names are.
+        tasks: Name of a task to names of its classes.
+    """
+
+    labels: str
+    folder: str
+    tasks: Mapping[str, Sequence[str]]
+
+    def load(self) -> LabelledSet:
+        """Return what the detector saw, a clip for each seat, and the classes.
+
+        Raises:
+            SourceError: If a file cannot be read, or with all problems of the label file.
+        """
+        names = {path.name: path for path in sorted(Path(self.folder).glob("*.parquet"))
+                 if not path.name.endswith(".classes.parquet")}  # fmt: skip
+        found = {name: read_archive(path).raw for name, path in names.items()}
+        frames = {name: {seat: len(p) for seat, p in s.items()} for name, s in found.items()}
+        labels = read_labels(self.labels, self.tasks, frames)
+        used = sorted({(label.file, label.seat) for label in labels})
+        clips = [found[name][seat] for name, seat in used]
+        rates = {clip.fps for clip in clips}
+        if len(rates) != 1:
+            raise SettingError(
+                f"labelled recordings must have one frame rate, but have {sorted(rates)}"
+            )
+        poses = PoseSet.from_clips(
+            [
+                torch.from_numpy(c.hide(c.confidence < MIN_CONFIDENCE).keypoints / c.image_size[0])
+                for c in clips
+            ],
+            people=[f"{name}:{seat}" for name, seat in used],
+            views=["own"] * len(used),
+            fps=rates.pop(),
+        )
+        return LabelledSet.from_labels(poses, self.tasks, labels, used)
