@@ -9,9 +9,10 @@ from hydra import compose, initialize_config_module
 from made import INFO, driver, nobody, results
 
 from kpcomplete.app import label as command
-from kpcomplete.data.labels import Label, read_labels
+from kpcomplete.data.labels import Label, read_labels, write_labels
 from kpcomplete.errors import SettingError, SourceError
 from kpcomplete.labelling import SKIP, STOP, Labelling
+from kpcomplete.own import Own
 from kpcomplete.proposing import Segment, answered, entropy, propose
 from kpcomplete.sink.archive import Archive
 
@@ -95,6 +96,21 @@ def test_it_runs_from_a_file_of_answers(folder, monkeypatch, capsys):
     assert len((folder / "labels.csv").read_text().splitlines()) == 4
     with pytest.raises(SourceError, match="cannot read the answers"):
         command.from_file(folder / "none.txt")
+
+
+def test_labelled_recordings_become_material(folder):
+    write_labels(folder / "labels.csv", [
+        Label(file="a.parquet", seat="driver", start=0, end=20, task="attention", answer="normal"),
+        Label(file="a.parquet", seat="driver", start=20, end=64, task="attention",
+              answer="distracted"),
+    ])  # fmt: skip
+    tasks = {"attention": CLASSES}
+    found = Own(labels=str(folder / "labels.csv"), folder=str(folder), tasks=tasks).load()
+    assert found.poses.people == ("a.parquet:driver",)
+    assert found.targets["attention"].tolist() == [0] * 20 + [1] * 44
+    seen = found.poses.keypoints.isfinite().all(dim=-1)
+    assert 0.2 < seen.float().mean() < 0.9  # what was completed is not material
+    assert found.poses.keypoints[seen][:, 0].median() == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_folder_without_results(tmp_path):

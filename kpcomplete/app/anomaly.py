@@ -4,6 +4,7 @@ from omegaconf import DictConfig
 
 from kpcomplete.anomaly.normality import Limit
 from kpcomplete.app.command import build, command
+from kpcomplete.errors import SettingError
 from kpcomplete.source.auto import expand
 from kpcomplete.watching import watch
 
@@ -11,6 +12,8 @@ from kpcomplete.watching import watch
 @command("anomaly")
 def main(cfg: DictConfig) -> None:
     """Watch as configured, and list what was flagged."""
+    if cfg.recordings is None or cfg.normal is None:
+        raise SettingError("name what to watch with recordings=PATH and normal=PATH")
     found = watch(
         expand(cfg.recordings),
         expand(cfg.normal),
