@@ -86,11 +86,11 @@ def go(
     """
     rng, (name, car) = crowd.ride(number), crowd.car(number)
     people = dict(zip(("driver", "passenger"), map(crowd.person, crowd.pair(number)), strict=True))
-    themes, seated = {}, {}
+    seated = {}
     for seat, person in people.items():
         drives = seat == "driver"
-        themes[seat] = draw_theme(drives, person.kind in DRIVERS, rng)
-        seated[seat] = sit_down(person.puppet, drives, rng, themes[seat])
+        theme = draw_theme(drives, person.kind in DRIVERS, rng)
+        seated[seat] = sit_down(person.puppet, drives, rng, theme)
     times = np.arange(frames) / fps
     actors = {seat: _act(people[seat].puppet, seated[seat], times) for seat in people}
     if watch is not None:
@@ -110,7 +110,7 @@ def go(
         posture = classify(joints, sitting.sitter.spans, times)
         clips.append(
             Clip(
-                person, seat, themes[seat], tuple(sitting.sitter.done), joints,
+                person, seat, sitting.sitter.theme, tuple(sitting.sitter.done), joints,
                 np.where(sitting.seat.facing, 0, posture).astype(np.uint8),
                 car.to_dash(joints[:, 0]), np.stack([found[seat] for found in seen], axis=1),
             )

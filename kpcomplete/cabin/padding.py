@@ -10,16 +10,15 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from kpcomplete.cabin import landmarks
-from kpcomplete.cabin.mesh import Mesh, Triangles
+from kpcomplete.cabin.mesh import Triangles
+from kpcomplete.cabin.profile import FACE, profile, toward
 from kpcomplete.cabin.rays import Balls, Boxes, Capsules, Solids
 from kpcomplete.cabin.reach import frame
-from kpcomplete.cabin.visibility import CLOTH, DEPTHS, Scene
 
 Array = NDArray[np.float64]
 
 CLOTHES = 0.006  # metres that clothes stand off the skin
 _KNUCKLES = ("wrist", "finger2-1", "finger3-1", "finger5-1")
-FACE, ROWS = 11, 24  # landmarks of the head; rows of the grid of directions
 #: Part of the body -> bones whose heads are the ends of a capsule, bones whose skin it holds, and
 #: the share of the way between the ends at which it begins and ends.
 BARS: dict[str, tuple[tuple[str, str], tuple[str, ...], tuple[float, float]]] = {
@@ -69,7 +68,7 @@ class Padding:
         depth: how deep each landmark lies below the skin, metres, shape (33,).
         head: bone that the head moves with.
         profile: whether the head itself hides its own landmarks (the first of `landmarks.NAMES`)
-            seen from some direction at rest, shape (11, ROWS, 2 ROWS); see `toward`.
+            seen from some direction at rest, shape (11, ROWS, 2 ROWS); see `kpcomplete.cabin.profile`.
     """
 
     bars: NDArray[np.int64]
@@ -210,36 +209,8 @@ class Tailor:
             np.array(bars), np.array(shares), np.array(radii), np.array(bones),
             np.array(centers), np.array(sizes), np.array(slabs), np.array(middles),
             np.array(folds), tuple(owners), gaps, index["head"],
-            self._profile(vertices, places, gaps),
+            profile(vertices, self._head, places, gaps),
         )  # fmt: skip
-
-    def _profile(self, vertices: Array, places: Array, gaps: Array) -> NDArray[np.bool_]:
-        """Which landmarks of the head it hides itself, see `Padding.profile`."""
-        joints, ways = places[:FACE], directions()
-        scene = Scene({"head": Mesh(vertices, self._head, np.zeros_like(vertices))})
-        ends = np.repeat(joints, len(ways), axis=0)
-        start = ends + np.tile(ways, (FACE, 1))  # a metre away
-        rays = np.concatenate([start, ends - start], axis=1).astype(np.float32)
-        before = 1.0 - scene.rays.cast_rays(rays)["t_hit"].numpy().reshape(FACE, ROWS, 2 * ROWS)
-        hidden: NDArray[np.bool_] = before > (DEPTHS * gaps[:FACE] + CLOTH)[:, None, None]
-        return hidden
-
-
-def directions() -> Array:
-    """Directions of a grid over the sphere, row by row from below, shape (2 ROWS^2, 3)."""
-    up = (np.arange(ROWS) + 0.5) / ROWS * 2.0 - 1.0
-    around = (np.arange(2 * ROWS) + 0.5) / ROWS * np.pi - np.pi
-    z, angle = (grid.ravel() for grid in np.meshgrid(up, around, indexing="ij"))
-    flat = np.sqrt(1.0 - z**2)
-    return np.stack([flat * np.cos(angle), flat * np.sin(angle), z], axis=1)
-
-
-def toward(ways: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and column of the grid of `directions` that vectors (..., 3) point at."""
-    up = ways[..., 2] / np.linalg.norm(ways, axis=-1)
-    around = np.arctan2(ways[..., 1], ways[..., 0]) / np.pi + 1.0
-    row = np.clip((up + 1.0) / 2.0 * ROWS, 0, ROWS - 1)
-    return row.astype(np.int64), (around * ROWS).astype(np.int64) % (2 * ROWS)
 
 
 def _union(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from kpcomplete.cabin import behaviour, things, vehicle
 from kpcomplete.cabin.belt import Worn, belt
 from kpcomplete.cabin.cameras import Camera
+from kpcomplete.cabin.child_seat import booster
 from kpcomplete.cabin.landmarks import FLESH, NAMES
 from kpcomplete.cabin.light import Light
 from kpcomplete.cabin.mesh import Mesh, merge
@@ -194,5 +195,5 @@ def sample_ride(duration: float, seed: int) -> Ride:
         {"driver": driver.perform(duration), "passenger": child.perform(duration)},
         wheel,
         driver.turned,
-        extra=[vehicle.booster(float(hips["passenger"][0]))],
+        extra=[booster(float(hips["passenger"][0]))],
     )

@@ -8,6 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from kpcomplete.cabin.behaviour import Angles
+from kpcomplete.cabin.child_seat import booster, carrier
 from kpcomplete.cabin.landmarks import NAMES
 from kpcomplete.cabin.motion import Hand, Posture, minimum_jerk
 from kpcomplete.cabin.puppet import Puppet
@@ -15,7 +16,7 @@ from kpcomplete.cabin.rig import Leg, Seat, fold
 from kpcomplete.cabin.shapes import Shape
 from kpcomplete.cabin.sitter import Legs, Span, Stature
 from kpcomplete.cabin.themes import Themed
-from kpcomplete.cabin.vehicle import FRONT, Car, FrontSeat, Wheel, booster, carrier
+from kpcomplete.cabin.vehicle import FRONT, Car, FrontSeat, Wheel
 
 Array = NDArray[np.float64]
 

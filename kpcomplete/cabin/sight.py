@@ -10,7 +10,8 @@ from torch import Tensor
 
 from kpcomplete.cabin.cameras import Camera
 from kpcomplete.cabin.landmarks import FLESH, NAMES
-from kpcomplete.cabin.padding import FACE, Padding
+from kpcomplete.cabin.padding import Padding
+from kpcomplete.cabin.profile import FACE
 from kpcomplete.cabin.rays import Rays, Solids, first
 from kpcomplete.cabin.visibility import (
     CAUSES,
