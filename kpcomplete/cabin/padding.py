@@ -68,7 +68,7 @@ class Padding:
         depth: how deep each landmark lies below the skin, metres, shape (33,).
         head: bone that the head moves with.
         profile: whether the head itself hides its own landmarks (the first of `landmarks.NAMES`)
-            seen from some direction at rest, shape (11, ROWS, 2 ROWS); see `kpcomplete.cabin.profile`.
+            seen from some direction at rest, shape (11, ROWS, 2 ROWS); see `profile`.
     """
 
     bars: NDArray[np.int64]
