@@ -99,7 +99,8 @@ class Given:
 
 def _softmax(logits: Array) -> Array:
     weight: Array = np.exp(logits - logits.max())
-    return weight / weight.sum()
+    weight /= weight.sum()
+    return weight
 
 
 def _parts(matrix: Array, first: Array, second: Array) -> tuple[Array, Array, Array]:
