@@ -136,9 +136,8 @@ class Camera:
         Raises:
             SettingError: If nobody said where the camera is.
         """
-        if self.turn is None or self.shift is None:
-            raise SettingError(f"where {self.name!r} is in the car is not known")
-        found: Array = (np.asarray(points) - np.asarray(self.shift)) @ np.asarray(self.turn)
+        turn, shift = self._pose()
+        found: Array = (np.asarray(points) - shift) @ turn
         return found
 
     def to_camera(self, points: Array) -> Array:
@@ -147,10 +146,14 @@ class Camera:
         Raises:
             SettingError: If nobody said where the camera is.
         """
+        turn, shift = self._pose()
+        found: Array = np.asarray(points) @ turn.T + shift
+        return found
+
+    def _pose(self) -> tuple[Array, Array]:
         if self.turn is None or self.shift is None:
             raise SettingError(f"where {self.name!r} is in the car is not known")
-        found: Array = np.asarray(points) @ np.asarray(self.turn).T + np.asarray(self.shift)
-        return found
+        return np.asarray(self.turn), np.asarray(self.shift)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the camera in plain values, as it is stored in files."""
