@@ -64,7 +64,7 @@ class Camera:
                 f"k3, k4, k5, k6), but has {len(self.distortion)}"
             )
         inside = 0 <= self.cx < self.width and 0 <= self.cy < self.height
-        if not inside or not 0.1 < max(self.fx / self.width, self.fy / self.height) < 50:
+        if not inside or not 0.1 < max(self.fx, self.fy) / max(self.width, self.height) < 50:
             raise SettingError(
                 f"intrinsics of {self.name!r} do not fit an image of {self.width} x {self.height}: "
                 f"fx={self.fx:.6g}, fy={self.fy:.6g}, cx={self.cx:.6g}, cy={self.cy:.6g}"

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kpcomplete.camera import Camera
@@ -61,6 +61,7 @@ def test_it_knows_its_place_in_the_car():
 
 
 @given(st.integers(200, 4000), st.integers(200, 4000), st.floats(20, 150))
+@example(200, 3527, 20.0)
 def test_a_field_of_view_is_what_the_longer_side_shows(width, height, degrees):
     eye = Camera.from_field_of_view((width, height), degrees)
     assert eye.assumed
