@@ -78,7 +78,7 @@ class Checkpoint:
             ModelFileError: If the class is not allowed or is no network, or if arguments or
                 tensors do not fit it.
         """
-        network = _class(self, trusted)
+        network = network_class(self.metadata.network, self.path, trusted)
         try:
             module = network(**self.metadata.arguments)
             module.load_state_dict({k: _wide(v) for k, v in self.tensors.items()})
@@ -210,8 +210,17 @@ def _metadata(path: Path, text: str | None) -> Metadata:
         ) from error
 
 
-def _class(checkpoint: Checkpoint, trusted: Sequence[str]) -> type[nn.Module]:
-    name, path = checkpoint.metadata.network, checkpoint.path
+def network_class(name: str, path: Path | str, trusted: Sequence[str] = ()) -> type[nn.Module]:
+    """Return the network that a file names, before anything that it says is called.
+
+    Args:
+        name: Dotted.
+        path: Of the file, for messages.
+        trusted: Packages beside this one that it may come from.
+
+    Raises:
+        ModelFileError: If it is of another package, does not exist or is no network.
+    """
     allowed = ("kpcomplete", *trusted)
     if not re.fullmatch(r"\w+(\.\w+)+", name) or name.split(".")[0] not in allowed:
         raise ModelFileError(

@@ -163,9 +163,21 @@ def test_an_autoencoder_is_no_head(encoder):
         Learned(weights=encoder)
 
 
-def test_encoders_come_from_kpcomplete_alone():
-    with pytest.raises(ModelFileError, match=r"must be a network of kpcomplete.model"):
-        Several(encoder={"network": "os.path.Evil", "arguments": {}}, tasks=TASKS)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("os.path.Evil", "must name a network of kpcomplete"),
+        ("kpcomplete.model.temporal.earlier", "must name a network, but"),
+        ("kpcomplete.lifter.temporal.Temporal", "must be an autoencoder"),
+        ("kpcomplete.model.mlp.Nothing", "does not exist"),
+    ],
+)
+def test_encoders_are_autoencoders_and_nothing_else_is_called(name, text, monkeypatch):
+    called = []
+    monkeypatch.setattr("kpcomplete.model.temporal.earlier", lambda **_: called.append(name))
+    with pytest.raises(ModelFileError, match=text):
+        Several(encoder={"network": name, "arguments": {}}, tasks=TASKS)
+    assert not called
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def _made_arms(file: str | Path) -> dict[str, Array]:
 
 
 def _real_arms(file: str | Path) -> dict[str, Array]:
-    with np.load(file) as stored:
+    with np.load(file, allow_pickle=False) as stored:
         names, joints = list(stored["joint_names"]), stored["joints"][::_EVERY].astype(np.float64)
     rows: dict[str, list[Array]] = {"elbow": [], "arm": []}
     for side in "lr":

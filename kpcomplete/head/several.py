@@ -1,7 +1,6 @@
 """Several tasks on one encoder, in one pass."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
+from kpcomplete.checkpoint import network_class
 from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.model import Autoencoder
 
@@ -152,17 +152,12 @@ def _layers(widths: Sequence[int]) -> nn.Sequential:
 
 
 def _rebuilt(described: Mapping[str, Any]) -> Autoencoder:
-    module, _, name = str(described["network"]).rpartition(".")
-    if not module.startswith("kpcomplete.model."):
-        raise ModelFileError(
-            f"an encoder must be a network of kpcomplete.model, but is {described['network']!r}"
-        )
+    network = network_class(str(described["network"]), "the head's file")
+    if not issubclass(network, Autoencoder):
+        raise ModelFileError(f"an encoder must be an autoencoder, but is {described['network']}")
     try:
-        network = getattr(import_module(module), name)(**described["arguments"])
-    except (ImportError, AttributeError, TypeError) as error:
+        return network(**described["arguments"])
+    except (TypeError, ValueError) as error:
         raise ModelFileError(
             f"cannot rebuild the encoder {described['network']}: {error}"
         ) from error
-    if not isinstance(network, Autoencoder):
-        raise ModelFileError(f"{described['network']} is no autoencoder")
-    return network
