@@ -65,6 +65,12 @@ def test_scores_are_standardised_on_clips_that_were_not_fitted():
     assert float(found.normal.std()) > 0.1
 
 
+def test_normal_scores_are_in_standard_deviations():
+    found = Normality.fit({n: load(n) for n in ("neighbours", "mahalanobis")}, people(4, 4))
+    torch.testing.assert_close(found.normal.mean(dim=0), torch.zeros(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.normal.std(dim=0), torch.ones(2), atol=1e-4, rtol=0)
+
+
 def test_views_are_fused_by_mean_or_maximum():
     one, two = torch.tensor([[1.0, 3.0]]), torch.tensor([[4.0, 4.0]])
     assert fuse([one, two], "mean").tolist() == [3.0]

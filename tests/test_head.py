@@ -224,6 +224,13 @@ def test_decisions_do_not_flicker_and_their_delay_is_known():
         Steady(["a"], dwell=0)
 
 
+def test_a_rival_that_leads_by_less_than_the_margin_never_wins():
+    close = np.tile([0.46, 0.54], (200, 1))
+    close[0] = [0.9, 0.1]
+    assert Steady(["a", "b"], dwell=3, margin=0.1, average=4)(close).max() == 0
+    assert Steady(["a", "b"], dwell=3, margin=0.05, average=4)(close)[-1] == 1
+
+
 def test_the_pipeline_classifies_and_the_archive_keeps_it(encoder, tmp_path, frames, info):
     path = tmp_path / "head.safetensors"
     write(path, head(encoder), {})
