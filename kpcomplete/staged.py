@@ -1,7 +1,7 @@
 """Files of simulated drives as the detector saw them, with the truth."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,13 @@ class Scene:
         confidence: ``[T, 33]`` the detector's, 0..1.
         truth: ``[T, 33, 2]`` true pixels; may lie outside the image.
         visible: ``[T, 33]`` bool, nothing stands between the camera and the joint.
-        cause: ``[T, 33]`` index into `kpcomplete.cabin.visibility.CAUSES`; None in old files.
+        cause: ``[T, 33]`` index into `kpcomplete.cabin.visibility.CAUSES`; None in old files, as
+            are those below.
+        solid: ``[T, 33, 3]`` metres, true joints in the camera's frame.
+        world: ``[T, 33, 3]`` metres, the detector's own guess of the 3D pose; NaN likewise.
+        posture: ``[T]`` index into `kpcomplete.cabin.postures.POSTURES`.
+        occupant: Class of the person, one of `kpcomplete.cabin.anthropometry.OCCUPANTS`.
+        eye: The camera, as `kpcomplete.camera.Camera.as_dict`.
     """
 
     person: str
@@ -56,6 +62,11 @@ class Scene:
     truth: Array
     visible: Array
     cause: Array | None = None
+    solid: Array | None = None
+    world: Array | None = None
+    posture: Array | None = None
+    occupant: str | None = None
+    eye: Mapping[str, Any] | None = None
 
     def poses(self) -> PoseSequence:
         """Return what was detected."""
@@ -75,8 +86,8 @@ class Scene:
 
 
 _ARRAYS = ("keypoints", "confidence", "truth", "visible")
-_LATER = ("cause",)  # files of older versions have not got these
-_FACTS = ("person", "seat", "camera", "fps", "image_size")
+_LATER = ("cause", "solid", "world", "posture")  # files of older versions have not got these
+_FACTS = ("person", "seat", "camera", "fps", "image_size", "occupant", "eye")
 
 
 def write(path: str | Path, scenes: Sequence[Scene]) -> None:

@@ -13,6 +13,8 @@ from kpcomplete import staged
 from kpcomplete.cabin import strangers
 from kpcomplete.cabin.cameras import Camera, draw_camera
 from kpcomplete.cabin.film import Sensor, draw_sensor
+from kpcomplete.cabin.landmarks import NAMES
+from kpcomplete.cabin.postures import classify
 from kpcomplete.cabin.render import Renderer
 from kpcomplete.cabin.ride import Ride
 from kpcomplete.cabin.sheet import mark, write
@@ -78,18 +80,19 @@ def stage(
         camera = draw_camera(kind, size, rng)
         night = rng.random() < nights
         light = strangers.infrared(camera, rng) if night else None
-        ride, _ = strangers.draw_ride(number, frames / fps, rng, _RELIGHT, light)
+        ride, people = strangers.draw_ride(number, frames / fps, rng, _RELIGHT, light)
         sensor = draw_sensor(night, rng)
         pictures: list[Array] = []
         found = _watch(ride, camera, frames, fps, sensor, rng, pictures)
         for seat, scene in found.items():
             scenes.append(Scene(person=f"{seed}_{number:03d}_{seat}", seat=seat, camera=kind,
-                                fps=float(fps), image_size=size, **scene))  # fmt: skip
+                                fps=float(fps), image_size=size, eye=camera.as_dict(),
+                                occupant=people[seat].kind, **scene))  # fmt: skip
         staged.write(output, scenes)
         if sheet is not None:
             at = frames // 2
-            people = {s: (scene["truth"][at], scene["cause"][at]) for s, scene in found.items()}
-            marked.append(mark(pictures[at][..., ::-1], people, kind))
+            seen = {s: (scene["truth"][at], scene["cause"][at]) for s, scene in found.items()}
+            marked.append(mark(pictures[at][..., ::-1], seen, kind))
             write(sheet, marked)
     return tuple(scenes)
 
@@ -105,7 +108,7 @@ def _watch(
 ) -> dict[str, dict[str, Array]]:
     """Return the arrays of a `Scene`, by seat, and add what was drawn to `pictures`."""
     truth = Truth(camera, fps, 0)
-    seen: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
+    solid: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
     why: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
     with Renderer(camera, finer=1) as renderer:
         for frame in range(frames):
@@ -115,8 +118,9 @@ def _watch(
             for seat, causes in ride.causes(moment, camera).items():
                 body = moment.bodies[seat]
                 truth.grow(seat, body.dressed)
-                seen[seat].append(camera.project(camera.view(body.landmarks)))
+                solid[seat].append(body.landmarks)
                 why[seat].append(np.array([CAUSES.index(cause) for cause in causes]))
+    seen = {seat: camera.project(camera.view(np.stack(solid[seat]))) for seat in solid}
     size = np.array([camera.width, camera.height])
     inside = [s for s, p in seen.items() if ((p[0][0] >= 0) & (p[0][0] < size)).all()]
     info = StreamInfo(name="staged", fps=float(fps), image_size=(camera.width, camera.height))
@@ -130,11 +134,31 @@ def _watch(
         out[seat] = {
             "keypoints": poses.keypoints,
             "confidence": poses.confidence,
-            "truth": np.stack(seen[seat]).astype(np.float32),
+            "world": _world(found, seat),
+            "truth": seen[seat].astype(np.float32),
+            "solid": camera.view(np.stack(solid[seat])).astype(np.float32),
+            "posture": _posture(ride, seat, np.stack(solid[seat]), np.arange(frames) / fps),
             "visible": np.stack(why[seat]) == CAUSES.index(VISIBLE),
             "cause": np.stack(why[seat]).astype(np.uint8),
         }
     return out
+
+
+def _posture(ride: Ride, seat: str, joints: Array, times: Array) -> Array:
+    """Index into `kpcomplete.cabin.postures.POSTURES`, ``[T]``."""
+    if ride.occupants[seat].seat.facing:  # a baby looks back
+        return np.zeros(len(joints), np.uint8)
+    return classify(joints, ride.spans[seat], times)
+
+
+def _world(found: Sequence[Frame], seat: str) -> Array:
+    """``[T, 33, 3]`` metres, the detector's own guess of the 3D pose; NaN where there is none."""
+    world = np.full((len(found), len(NAMES), 3), np.nan, dtype=np.float32)
+    for i, frame in enumerate(found):
+        person = frame.people.get(seat)
+        if person is not None and person.world is not None:
+            world[i] = person.world
+    return world
 
 
 def _stream(pictures: Sequence[Array], fps: int) -> Iterator[Frame]:

@@ -4,4 +4,5 @@ import sys
 
 from kpcomplete.app.cli import run
 
-run("calibrate", *sys.argv[1:])
+if __name__ == "__main__":  # processes that it starts import this file
+    run("calibrate", *sys.argv[1:])

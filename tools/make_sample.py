@@ -1,3 +1,4 @@
 from kpcomplete.app.make_sample import main
 
-main()
+if __name__ == "__main__":  # processes that it starts import this file
+    main()

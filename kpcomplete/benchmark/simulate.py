@@ -98,11 +98,13 @@ def _surfaces(rides: int, seed: int) -> dict[str, float]:
     for number in range(rides):
         rng = np.random.default_rng([seed, 1000 + number])
         camera = draw_camera(list(CAMERAS)[number % len(CAMERAS)], _SIZE, rng)
-        ride, shapes = strangers.draw_ride(number, 3.0, rng, relight=10)
+        ride, people = strangers.draw_ride(number, 3.0, rng, relight=10)
         times = np.linspace(0.0, 3.0, 13)
         actors = {
-            seat: act(wardrobe.puppet(shapes[seat]), ride.motions[seat], ride.sits[seat], times)
-            for seat in shapes
+            seat: act(
+                wardrobe.puppet(people[seat].shape), ride.motions[seat], ride.sits[seat], times
+            )
+            for seat in people
         }
         fast = _fast(ride, actors, camera, times)
         with Renderer(camera, finer=1) as renderer:

@@ -1,7 +1,7 @@
 """Rides of people who were never seen before: shapes, clothes, light and cameras at random."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -25,9 +25,22 @@ Array = NDArray[np.float64]
 _SKIN = ((0.93, 0.77, 0.67), (0.30, 0.19, 0.14))  # from the lightest to the darkest
 
 
+@dataclass(frozen=True)
+class Stranger:
+    """Somebody of whom there is only one ride.
+
+    Attributes:
+        kind: one of `anthropometry.OCCUPANTS`.
+        shape: of the body, as Anny counts.
+    """
+
+    kind: str
+    shape: Mapping[str, float]
+
+
 def draw_ride(
     number: int, duration: float, rng: Generator, relight: int = 3, light: Light | None = None
-) -> tuple[Ride, Mapping[str, Mapping[str, float]]]:
+) -> tuple[Ride, Mapping[str, Stranger]]:
     """A driver and a passenger, who is a child or a baby in every second ride.
 
     Args:
@@ -38,7 +51,7 @@ def draw_ride(
         light: that falls in; drawn as well if it is None.
 
     Returns:
-        The ride, and seat -> shape of the body.
+        The ride, and seat -> who sits there.
     """
     wardrobe = _wardrobe()
     kinds = {"driver": draw_kind(0, rng), "passenger": draw_kind(1 + number % 2, rng)}
@@ -61,7 +74,7 @@ def draw_ride(
         light=light or draw_light(rng),
         relight=relight,
     )
-    return ride, shapes
+    return ride, {seat: Stranger(kinds[seat].name, shapes[seat]) for seat in kinds}
 
 
 @cache
