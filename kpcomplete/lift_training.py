@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from kpcomplete import checkpoint
+from kpcomplete.data.drawn import Drawn
 from kpcomplete.data.mocap import Mocap
 from kpcomplete.data.simulated import Simulated
-from kpcomplete.data.solid import SolidSampler, SolidSet
+from kpcomplete.data.solid import SolidMaterial, SolidSampler, SolidSet
 from kpcomplete.errors import SettingError
 from kpcomplete.objective.lift import Lift
 from kpcomplete.trainer import Trainer
@@ -20,7 +21,7 @@ from kpcomplete.training import write
 def run(
     *,
     objective: Lift,
-    data: Mapping[str, Mocap | Simulated],
+    data: Mapping[str, Mocap | Simulated | Drawn],
     trainer: Trainer,
     output: str | Path,
     shares: Mapping[str, float],
@@ -54,7 +55,10 @@ def run(
     """
     if quick:
         windows, trainer = 8, replace(trainer, steps=10, report_every=5, warmup=2)
-    sets = {name: SolidSet.of(part) for name, part in data.items()}
+    sets: dict[str, SolidMaterial] = {
+        name: part.read() if isinstance(part, Drawn) else SolidSet.of(part)
+        for name, part in data.items()
+    }
     _check(sets, held_out, excluded)
     known, strangers = _split(sets, excluded)
     seen, unseen = _split(known, held_out)
@@ -92,7 +96,9 @@ def run(
     return record
 
 
-def _check(sets: Mapping[str, SolidSet], held_out: Sequence[str], excluded: Sequence[str]) -> None:
+def _check(
+    sets: Mapping[str, SolidMaterial], held_out: Sequence[str], excluded: Sequence[str]
+) -> None:
     people = {person for s in sets.values() for person in s.people}
     unknown = sorted({*held_out, *excluded} - people)
     if unknown or not held_out:
@@ -103,8 +109,8 @@ def _check(sets: Mapping[str, SolidSet], held_out: Sequence[str], excluded: Sequ
 
 
 def _split(
-    sets: Mapping[str, SolidSet], people: Sequence[str]
-) -> tuple[dict[str, SolidSet], dict[str, SolidSet]]:
+    sets: Mapping[str, SolidMaterial], people: Sequence[str]
+) -> tuple[dict[str, SolidMaterial], dict[str, SolidMaterial]]:
     """Return the clips of everyone else, and those of these people; sets of nobody left out."""
     pairs = {name: s.split(people) for name, s in sets.items()}
     rest = {name: pair[0] for name, pair in pairs.items() if len(pair[0])}

@@ -55,8 +55,7 @@ def test_a_draw_has_as_many_frames_whatever_its_windows():
 
 def test_a_mirror_image_is_somebody_else_who_is_seen_as_well():
     batch = sampler().draw(2, torch.Generator().manual_seed(0))
-    other = mirrored(batch, torch.tensor([True, False][: len(batch)] + [False] * (len(batch) - 2)),
-                     30.0)  # fmt: skip
+    other = mirrored(batch, torch.tensor([True, False][: len(batch)] + [False] * (len(batch) - 2)))
     left, right = SKELETON.indices(["left_wrist", "right_wrist"])
     torch.testing.assert_close(other.solid[0, :, left, 0], -batch.solid[0, :, right, 0])
     torch.testing.assert_close(other.keypoints[0, :, left, 0], -batch.keypoints[0, :, right, 0])
@@ -172,7 +171,7 @@ def test_a_short_run_writes_a_lifter_of_the_people_it_may_know(tmp_path, monkeyp
 
 
 def test_shares_and_lengths_must_fit():
-    with pytest.raises(SettingError, match="shares must name sets"):
+    with pytest.raises(SettingError, match="shares must name the sets"):
         SolidSampler(sets={"made": people()}, shares={"other": 1.0}, lengths=[8])
     with pytest.raises(SettingError, match="fit in no clip"):
         SolidSampler(sets={"made": people()}, shares={"made": 1.0}, lengths=[8, 50])

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from kpcomplete.pose import PoseSequence, Visibility
 from kpcomplete.skeleton import Skeleton
 
 LEFT, RIGHT = SKELETON.indices(["left_shoulder", "right_shoulder"])
+BELIEVED = torch.full((33,), -9.0)
 
 
 def test_a_person_is_turned_straight_ahead():
@@ -53,7 +55,10 @@ def test_the_truth_as_output_is_the_truth(causal):
     joints[..., :3] = turned / METRES - base
     far = (root.norm(dim=-1) / (METRES / placing.unit)).log()
     size = torch.zeros_like(far)
-    outputs = torch.cat([joints.flatten(2), size[..., None], far[..., None]], dim=-1)
+    outputs = torch.cat(
+        [joints.flatten(2), BELIEVED.expand(*size.shape, -1), size[..., None], far[..., None]],
+        dim=-1,
+    )
     points, std = pose(outputs, view, placing, causal=causal)
     torch.testing.assert_close(points, clean.solid, atol=2e-3, rtol=0)
     assert std.shape == view.std.shape
@@ -70,11 +75,35 @@ def test_the_place_is_found_without_knowing_how_far_it_is():
     joints[..., :3] = turned / METRES - base
     wrong = torch.full((*view.given.shape[:2], 2), 0.3)
     wrong[..., 0] = 0.0
-    outputs = torch.cat([joints.flatten(2), wrong], dim=-1)
+    outputs = torch.cat([joints.flatten(2), BELIEVED.expand(*wrong.shape[:2], -1), wrong], dim=-1)
     points, _ = pose(outputs, view, placing, causal=False)
     guess = METRES / placing.unit * math.exp(0.3)
     off = (points[:, :, LEFT, 2] - clean.solid[:, :, LEFT, 2]).abs()
     assert (off < 0.5 * (guess - root.norm(dim=-1)).abs()).all()
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_a_joint_that_is_not_believed_stays_off_its_ray(doubted):
+    clean = seen()
+    hip = SKELETON.index("left_hip")
+    moved = clean.keypoints.clone()
+    moved[:, :, hip, 1] -= 0.3 * clean.focal[:, None]
+    truth, view = sight(clean), sight(replace(clean, keypoints=moved))
+    placing = place(truth, causal=False)
+    root = (clean.solid[:, :, LEFT] + clean.solid[:, :, RIGHT]) / 2
+    turned = torch.einsum("btij,btkj->btki", placing.turn, clean.solid - root[:, :, None])
+    other = place(view, causal=False)
+    base = torch.cat([other.places, torch.zeros_like(other.places[..., :1])], dim=-1)
+    joints = torch.zeros(*view.given.shape, 4)
+    joints[..., :3] = turned / METRES - base
+    doubt = BELIEVED.expand(*joints.shape[:2], -1).clone()
+    doubt[..., hip] = 6.0 if doubted else -9.0
+    far = (root.norm(dim=-1) / (METRES / other.unit)).log()
+    outputs = torch.cat([joints.flatten(2), doubt, torch.zeros_like(far)[..., None],
+                         far[..., None]], dim=-1)  # fmt: skip
+    points, _ = pose(outputs, view, other, causal=False)
+    off = (points - clean.solid)[:, :, hip].norm(dim=-1)
+    assert (off < 0.02).all() if doubted else (off > 0.1).all()
 
 
 def test_a_mean_over_time_may_look_back_only():
@@ -209,4 +238,4 @@ def test_files_of_something_else_are_refused(tmp_path):
     checkpoint.save(path, network.state_dict(), other)
     with pytest.raises(ModelFileError, match="was trained for those of 'coco17'"):
         Learned(weights=path)
-    assert OUTPUTS == 4 * 33 + 2
+    assert OUTPUTS == 5 * 33 + 2

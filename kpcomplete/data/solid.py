@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -68,10 +69,43 @@ class SolidSet:
 
     def starts(self, length: int, stride: int = 1) -> Int[Tensor, " window"]:
         """Return the first frames of all windows that lie in one clip, every ``stride`` frames."""
-        first, size = self.clips.unbind(dim=1)
-        count = ((size - length) // stride + 1).clamp_min(0)
-        before = (count.cumsum(dim=0) - count).repeat_interleave(count)
-        return first.repeat_interleave(count) + (torch.arange(int(count.sum())) - before) * stride
+        return starts(self.clips, length, stride)
+
+    def see(self, frames: Int[Tensor, "window time"], generator: torch.Generator) -> "SolidBatch":
+        """See windows through cameras of all kinds, each through one of its own."""
+        kind = torch.randint(len(self.cameras), (len(frames),), generator=generator)
+        return joined(
+            [
+                look(self, frames[kind == i], camera, generator)
+                for i, camera in enumerate(self.cameras)
+                if (kind == i).any()
+            ]
+        )
+
+
+def starts(clips: Int[Tensor, "clip 2"], length: int, stride: int = 1) -> Int[Tensor, " window"]:
+    """Return the first frames of all windows that lie in one clip, every ``stride`` frames."""
+    first, size = clips.unbind(dim=1)
+    count = ((size - length) // stride + 1).clamp_min(0)
+    before = (count.cumsum(dim=0) - count).repeat_interleave(count)
+    return first.repeat_interleave(count) + (torch.arange(int(count.sum())) - before) * stride
+
+
+@runtime_checkable
+class SolidMaterial(Protocol):
+    """Clips of people in 3D that can be drawn from, as `SolidSet` says."""
+
+    @property
+    def clips(self) -> Int[Tensor, "clip 2"]: ...
+
+    @property
+    def people(self) -> tuple[str, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def split(self, test_people: Collection[str], /) -> "tuple[SolidMaterial, SolidMaterial]": ...
+
+    def see(self, frames: Tensor, generator: torch.Generator, /) -> "SolidBatch": ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,67 +161,70 @@ def pinhole(
     return SolidBatch(solid=solid, focal=focal, **vars(flat))
 
 
-def mirrored(batch: SolidBatch, swap: Tensor, fps: float) -> SolidBatch:
+def mirrored(batch: SolidBatch, swap: Tensor) -> SolidBatch:
     """Return the windows of ``swap`` ``[B]`` as a mirror shows them."""
     order = torch.from_numpy(Skeleton.load(CANONICAL).mirror)
-    other = batch.solid[:, :, order] * batch.solid.new_tensor([-1.0, 1.0, 1.0])
-    return pinhole(torch.where(swap[:, None, None, None], other, batch.solid), batch.focal, fps=fps)
+    swapped = swap[:, None, None, None]
+    flip = batch.solid.new_tensor([-1.0, 1.0, 1.0])
+    return replace(
+        batch,
+        solid=torch.where(swapped, batch.solid[:, :, order] * flip, batch.solid),
+        keypoints=torch.where(swapped, batch.keypoints[:, :, order] * flip[:2], batch.keypoints),
+        observed=torch.where(swapped[..., 0], batch.observed[:, :, order], batch.observed),
+        confidence=torch.where(swapped[..., 0], batch.confidence[:, :, order], batch.confidence),
+    )
 
 
 @dataclass(kw_only=True)
 class SolidSampler:
-    """Draws windows of 3D motion, each through a camera of its own, half of them mirrored.
+    """Draws windows of 3D motion, half of them mirrored.
 
     Args:
-        sets: Name to motion of one frame rate; each of its kinds of camera is equally likely.
-        shares: Name to share of the windows drawn, up to a common factor.
+        sets: Name to motion, of any frame rate.
+        shares: Name to share of the windows drawn, up to a common factor. A set whose clips are
+            too short for a length is left out of draws of that length.
         lengths: Frames of a window, one of these for each draw, equally likely. Shorter windows
             come in larger numbers, so that a draw has about as many frames as that many of the
             longest: frames of one window are alike, and poses and cameras are what is learned from.
 
     Raises:
-        SettingError: If shares name other sets than there are, frame rates differ, or no clip of a
-            set is long enough.
+        SettingError: If shares name other sets than there are, or no clip of any set is long
+            enough.
     """
 
-    sets: Mapping[str, SolidSet]
+    sets: Mapping[str, SolidMaterial]
     shares: Mapping[str, float]
     lengths: Sequence[int]
-    _starts: dict[tuple[str, int], Tensor] = field(init=False, repr=False)
+    _starts: dict[int, dict[str, Tensor]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if set(self.shares) != set(self.sets) or len({s.fps for s in self.sets.values()}) != 1:
+        if set(self.shares) != set(self.sets):
             raise SettingError(
-                f"shares must name sets of one frame rate, but name {sorted(self.shares)} for "
-                f"{ {name: s.fps for name, s in self.sets.items()} }"
+                f"shares must name the sets {sorted(self.sets)}, but name {sorted(self.shares)}"
             )
-        self._starts = {
-            (name, length): s.starts(length)
-            for name, s in self.sets.items()
-            for length in self.lengths
-        }
-        if short := [key for key, starts in self._starts.items() if not len(starts)]:
-            raise SettingError(f"some windows fit in no clip: {short} (set, frames)")
+        self._starts = {}
+        for length in self.lengths:
+            every = {name: starts(s.clips, length) for name, s in self.sets.items()}
+            self._starts[length] = {name: first for name, first in every.items() if len(first)}
+        if short := [length for length, found in self._starts.items() if not found]:
+            raise SettingError(f"windows of {short} frames fit in no clip")
 
     def draw(self, size: int, generator: torch.Generator) -> SolidBatch:
         """Return ``size`` windows of the longest, or more of another length."""
         length = self.lengths[int(torch.randint(len(self.lengths), (1,), generator=generator))]
         size = size * max(self.lengths) // length
-        kinds = [(name, c) for name, s in self.sets.items() for c in s.cameras]
-        weights = torch.tensor([self.shares[n] / len(self.sets[n].cameras) for n, _ in kinds])
+        found = self._starts[length]
+        weights = torch.tensor([self.shares[name] for name in found])
         chosen = torch.multinomial(weights, size, True, generator=generator)
+        counts = torch.bincount(chosen, minlength=len(found)).tolist()
         parts = []
-        for (name, camera), count in zip(
-            kinds, torch.bincount(chosen, minlength=len(kinds)).tolist(), strict=True
-        ):
+        for (name, first), count in zip(found.items(), counts, strict=True):
             if count:
-                starts = self._starts[name, length]
-                rows = torch.randint(len(starts), (count,), generator=generator)
-                frames = starts[rows][:, None] + torch.arange(length)
-                parts.append(look(self.sets[name], frames, camera, generator))
-        fps = next(iter(self.sets.values())).fps
+                rows = torch.randint(len(first), (count,), generator=generator)
+                frames = first[rows][:, None] + torch.arange(length)
+                parts.append(self.sets[name].see(frames, generator))
         swap = torch.rand(size, generator=generator) < 0.5
-        return mirrored(joined(parts), swap, fps)
+        return mirrored(joined(parts), swap)
 
 
 def joined(parts: Sequence[SolidBatch]) -> SolidBatch:

@@ -111,8 +111,10 @@ def features(sight: Sight, placing: Placing) -> Float[Tensor, "batch time featur
 
 
 FEATURES = 5 * len(Skeleton.load(CANONICAL)) + 1
-OUTPUTS = 4 * len(Skeleton.load(CANONICAL)) + 2
-"""Of each joint x, y, z beside its place and the logarithm of its deviation; two sizes."""
+OUTPUTS = 5 * len(Skeleton.load(CANONICAL)) + 2
+"""Of each joint x, y, z beside its place and the logarithm of its deviation; of each joint how
+little its place in the image is to be believed; two sizes."""
+_BELIEVED = 3.0  # what is taken off that: who knows nothing believes the detector
 
 
 @exact
@@ -122,10 +124,13 @@ def pose(
     """Return points ``[B, T, J, 3]`` in the camera's frame and deviations ``[B, T, J]``, metres.
 
     A network says where joints are relative to the root, in metres. Where the root is follows from
-    the rays; then every joint moves onto its ray, as far as that is certain.
+    the rays; then every joint moves onto its ray, as far as that is certain and believed:
+    detectors put hidden hips where there are none.
     """
     outputs = outputs.float()
-    joints = outputs[..., :-2].reshape(*sight.given.shape, 4)
+    count = sight.given.shape[-1]
+    joints = outputs[..., : 4 * count].reshape(*sight.given.shape, 4)
+    doubt = (2 * (outputs[..., 4 * count : 5 * count] - _BELIEVED).clamp(-9, 3)).exp()
     given = sight.given[..., None].to(outputs)
     base = torch.cat([placing.places * given, torch.zeros_like(given)], dim=-1)
     size, far = outputs[..., -2], outputs[..., -1]
@@ -133,7 +138,7 @@ def pose(
     metres = METRES * over_time(size, even, causal=causal).exp()  # a body does not change its size
     shape = metres[..., None, None] * (base + joints[..., :3])
     std = (sight.std / placing.unit[..., None]).square()
-    trust = sight.given.to(outputs) / (1 + std / SHARP**2)
+    trust = sight.given.to(outputs) / (1 + std / SHARP**2 + doubt)
     first = metres / placing.unit * far.clamp(-1.5, 1.5).exp()
     root = _root(shape, placing, trust, first)
     solid = root[:, :, None] + shape

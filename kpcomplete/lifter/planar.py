@@ -40,7 +40,9 @@ class Planar:
         """Return what is given, at the distance at which it has the right size."""
         placing = place(sight, causal=self.causal)
         outputs = torch.zeros(*sight.given.shape[:2], OUTPUTS, device=sight.rays.device)
+        outputs[..., 4 * sight.given.shape[-1] :] = -10.0  # every joint is on its ray
         outputs[..., -2] = torch.tensor(self.metres / METRES).log()
+        outputs[..., -1] = 0.0
         points, _ = pose(outputs, sight, placing, causal=self.causal)
         unknown = ~sight.given
         return Lifted(
