@@ -4,23 +4,20 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from kpcomplete import unfinished
+from kpcomplete import rank, unfinished
 from kpcomplete.batch import PoseBatch
-from kpcomplete.errors import MissingDependencyError, SettingError
+from kpcomplete.errors import SettingError
+from kpcomplete.interruption import Interruption
 from kpcomplete.objective import Objective
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from kpcomplete.progress import Progress, tensorboard
 
 _log = logging.getLogger(__name__)
 
@@ -31,33 +28,19 @@ class Material(Protocol):
     def draw(self, size: int, generator: torch.Generator) -> PoseBatch: ...
 
 
-@dataclass
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        step: Steps done.
-        seconds: Time spent training, over all parts of a resumed run.
-        history: Figures now and then: ``step``, ``seconds``, those of the objective, and with
-            ``validation_`` in front those on people who are not trained on.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
 @dataclass(kw_only=True)
 class Trainer:
     """Trains any objective: AdamW, warm-up and cosine, clipped gradients, averaged weights.
 
-    Every step draws from its own seed, so a run that was interrupted and resumed sees the same
-    material as one that was not.
+    Every part of a step draws from its own seed, so a run that was interrupted and resumed sees
+    the same material as one that was not, and one with ``devices=2`` the same as one with
+    ``accumulate=2``. SIGINT and SIGTERM end a run between two steps.
 
     Args:
         steps: Steps of the whole run.
         minutes: Stop earlier, after this long; the learning rate follows. None for no limit.
-        batch_size: Windows a step and device.
+        batch_size: Windows of one part of a step.
+        accumulate: Parts of a step that each device works off one after the other.
         learning_rate: At its highest.
         weight_decay: Of AdamW.
         warmup: Steps until the learning rate is at its highest.
@@ -67,7 +50,8 @@ class Trainer:
         pretraining_share: Of steps and minutes, that goes into it; all layers get the same.
         seed: Same seed, same run (on the same device, without ``minutes``).
         accelerator: Of Lightning Fabric: ``cpu``, ``cuda``, ``auto``, ...
-        devices: How many; several train data-parallel.
+        devices: How many on this machine; several train data-parallel, and torchrun starts them.
+        nodes: How many machines do so.
         precision: Of Lightning Fabric: ``32-true``, ``bf16-mixed``, ``16-mixed``, ...
         report_every: Steps between entries of the history.
         state: File that keeps an unfinished run; None keeps none.
@@ -80,6 +64,7 @@ class Trainer:
     steps: int
     minutes: float | None = None
     batch_size: int = 32
+    accumulate: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup: int = 200
@@ -90,6 +75,7 @@ class Trainer:
     seed: int = 0
     accelerator: str = "cpu"
     devices: int = 1
+    nodes: int = 1
     precision: Any = "32-true"
     report_every: int = 500
     state: str | None = None
@@ -101,7 +87,8 @@ class Trainer:
     def __post_init__(self) -> None:
         if self.pretraining not in (None, "greedy"):
             raise SettingError(f"pretraining must be greedy or null, but got {self.pretraining!r}")
-        if self.pretraining and (self.devices > 1 or not 0 < self.pretraining_share < 1):
+        several = self.devices * self.nodes > 1
+        if self.pretraining and (several or not 0 < self.pretraining_share < 1):
             raise SettingError(
                 "greedy pretraining runs on one device, for a share of the training between 0 and "
                 f"1, but got devices={self.devices}, pretraining_share={self.pretraining_share}"
@@ -114,9 +101,11 @@ class Trainer:
 
         Raises:
             FloatingPointError: If the loss is not finite; names the step.
+            KeyboardInterrupt: If a signal asked to stop; ``state`` is written before.
             ModelFileError: If ``state`` is of another network.
             MissingDependencyError: If TensorBoard is asked for and not installed.
-            SettingError: If the network cannot be trained layer by layer and should be.
+            SettingError: If the network cannot be trained layer by layer and should be, or if
+                there should be several processes and nothing started them.
         """
         if self.pretraining is None:
             return _Run(self, objective, data, validation).fit()
@@ -141,6 +130,11 @@ class Trainer:
         warm = min(1.0, (step + 1) / max(self.warmup, 1))
         return self.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * self.share(step, seconds)))
 
+    @property
+    def windows(self) -> int:
+        """How many a step learns from, over all devices."""
+        return self.batch_size * self.accumulate * self.devices * self.nodes
+
     def share(self, step: int, seconds: float) -> float:
         """Return how much of the run is done, 0..1."""
         timed = seconds / (60 * self.minutes) if self.minutes else 0.0
@@ -156,23 +150,20 @@ class _Run:
         validation: Sequence[PoseBatch],
     ) -> None:
         self.set = trainer
-        several = trainer.devices > 1
-        self.fabric = Fabric(
+        self.fabric = rank.launch(
             accelerator=trainer.accelerator,
             devices=trainer.devices,
+            nodes=trainer.nodes,
             precision=trainer.precision,
-            # causal batches leave the branch that looks ahead without a gradient
-            strategy=DDPStrategy(find_unused_parameters=True) if several else "auto",
         )
-        self.fabric.launch()
         self.objective, self.data, self.validation = objective, data, validation
         optimizer = torch.optim.AdamW(
             _groups(objective), lr=trainer.learning_rate, weight_decay=trainer.weight_decay
         )
         self.wrapped, self.optimizer = self.fabric.setup(objective, optimizer)
         self.averaged = {k: v.detach().clone() for k, v in self._parameters().items()}
-        self.done = Progress()
-        self.writer = _writer(trainer.tensorboard) if self.fabric.is_global_zero else None
+        self.done, self.between = Progress(), True  # steps: what is there may be saved
+        self.writer = tensorboard(trainer.tensorboard) if self.fabric.is_global_zero else None
 
     def fit(self) -> Progress:
         if self.set.resume and self.set.state and Path(self.set.state).exists():
@@ -183,14 +174,20 @@ class _Run:
             disable=not self.set.progress or not self.fabric.is_global_zero,
         )  # fmt: skip
         try:
-            while self.set.share(self.done.step, self.done.seconds) < 1:
-                figures = self._step()
-                self.done.step += 1
-                self.done.seconds = time.monotonic() - started
-                bar.update()
-                self._after(figures, bar)
+            with Interruption() as stop:
+                while self.set.share(self.done.step, self.done.seconds) < 1:
+                    figures = self._step()
+                    self.done.step += 1
+                    self.between = True
+                    seconds = time.monotonic() - started
+                    self.done.seconds, asked = rank.agree(self.fabric, seconds, stop.asked)
+                    bar.update()
+                    self._after(figures, bar)
+                    if asked:
+                        raise KeyboardInterrupt
         except KeyboardInterrupt:
-            self._save()
+            if self.between:
+                self._save()
             raise
         finally:
             bar.close()
@@ -204,33 +201,43 @@ class _Run:
         return self.done
 
     def _step(self) -> dict[str, Tensor]:
-        step, rank = self.done.step, self.fabric.global_rank
-        seed = (self.set.seed * 1_000_003 + step * self.fabric.world_size + rank) % 2**63
-        torch.manual_seed(seed)  # dropout
-        self.objective.reseed(seed)
+        step = self.done.step
         self.objective.advance(self.set.share(step, self.done.seconds))
         self.objective.train()
-        clean = self.data.draw(self.set.batch_size, torch.Generator().manual_seed(seed))
         for group in self.optimizer.param_groups:
             group["lr"] = group["share"] * self.set.rate(step, self.done.seconds)
-        figures: dict[str, Tensor] = self.wrapped(clean.to(self.fabric.device))
-        if not torch.isfinite(figures["loss"]):
-            raise FloatingPointError(f"the loss of step {step} is {figures['loss'].item()}")
         self.optimizer.zero_grad()
-        self.fabric.backward(figures["loss"])
+        parts = [self._part(number) for number in range(self.set.accumulate)]
+        self.between = False
         self.fabric.clip_gradients(self.wrapped, self.optimizer, max_norm=self.set.clip)
         self.optimizer.step()
         keep = min(self.set.average, (1 + step) / (10 + step)) if self.set.average else 0.0
         with torch.no_grad():
             for name, parameter in self._parameters().items():
                 self.averaged[name].lerp_(parameter, 1 - keep)
+        return {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}
+
+    def _part(self, number: int) -> dict[str, Tensor]:
+        """Add the gradient of one part of a step, and return its figures."""
+        step, count = self.done.step, self.set.accumulate
+        part = self.fabric.global_rank * count + number
+        seed = (self.set.seed * 1_000_003 + step * self.fabric.world_size * count + part) % 2**63
+        torch.manual_seed(seed)  # dropout
+        self.objective.reseed(seed)
+        clean = self.data.draw(self.set.batch_size, torch.Generator().manual_seed(seed))
+        with self.fabric.no_backward_sync(self.wrapped, enabled=number + 1 < count):
+            figures: dict[str, Tensor] = self.wrapped(clean.to(self.fabric.device))
+            if not torch.isfinite(figures["loss"]):
+                raise FloatingPointError(f"the loss of step {step} is {figures['loss'].item()}")
+            self.fabric.backward(figures["loss"] / count)
         return {name: value.detach() for name, value in figures.items()}
 
     def _after(self, figures: Mapping[str, Tensor], bar: "tqdm[Any]") -> None:
         step = self.done.step
         if step % self.set.report_every == 0 or step == self.set.steps:
             entry = {"step": float(step), "seconds": self.done.seconds}
-            entry |= {name: float(value) for name, value in figures.items()} | self._validate()
+            entry |= {name: rank.mean(self.fabric, value) for name, value in figures.items()}
+            entry |= self._validate()
             self.done.history.append(entry)
             bar.set_postfix({k: f"{v:.4f}" for k, v in entry.items() if "error" in k})
             for name, value in entry.items() if self.writer else ():
@@ -245,6 +252,7 @@ class _Run:
         if not self.validation:
             return {}
         trained = {name: p.detach().clone() for name, p in self._parameters().items()}
+        self.between = False
         self.objective.eval()
         self._load(self.averaged)
         sums: dict[str, float] = {}
@@ -253,6 +261,7 @@ class _Run:
             for name, value in self.objective(clean.to(self.fabric.device)).items():
                 sums[name] = sums.get(name, 0.0) + float(value) / len(self.validation)
         self._load(trained)
+        self.between = True
         return {f"validation_{name}": value for name, value in sums.items()}
 
     @torch.no_grad()
@@ -284,15 +293,3 @@ def _groups(objective: Objective) -> list[dict[str, Any]]:
     for name, parameter in objective.named_parameters():
         groups.setdefault(rates.get(name, 1.0), []).append(parameter)
     return [{"params": group, "share": share} for share, group in groups.items()]
-
-
-def _writer(folder: str | None) -> "SummaryWriter | None":
-    if folder is None:
-        return None
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingDependencyError(
-            "logging to TensorBoard needs it installed: pip install kpcomplete[tensorboard]"
-        ) from error
-    return SummaryWriter(folder)

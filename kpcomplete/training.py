@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kpcomplete import checkpoint
+from kpcomplete import checkpoint, rank
 from kpcomplete.batch import PoseBatch
 from kpcomplete.checkpoint import Metadata
 from kpcomplete.corruption import Corruption
@@ -104,7 +104,7 @@ def run(
         "seed": trainer.seed,
         "steps": done.step,
         "seconds": round(done.seconds),
-        "batch_size": trainer.batch_size * trainer.devices,
+        "batch_size": trainer.windows,
         "length": length,
         "moving": moving,
         "remembered": remembered,
@@ -162,7 +162,12 @@ def split(
 
 
 def write(path: str | Path, network: torch.nn.Module, provenance: Mapping[str, Any]) -> None:
-    """Write a finished network in half precision; counts and calibration stay exact."""
+    """Write a finished network in half precision; counts and calibration stay exact.
+
+    Of several processes that trained it, the first one writes.
+    """
+    if not rank.leads():
+        return
     buffers = dict(network.named_buffers())
     tensors = {
         name: _exact(value) if name in buffers else value.half()
