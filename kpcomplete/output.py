@@ -1,8 +1,12 @@
 """Files that appear whole under their final name, or not at all."""
 
 import contextlib
+import glob
 import os
+import re
 import shutil
+import socket
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +37,8 @@ def guard(path: str | os.PathLike[str], *others: type[Exception]) -> Iterator[No
 class Draft:
     """A file, or a folder, under a temporary name beside its final one.
 
+    What processes that were killed left of earlier drafts of the same output goes.
+
     Args:
         path: The final name. Folders on the way to it are made.
         folder: The output is a folder; one that has something in it is never replaced.
@@ -43,9 +49,10 @@ class Draft:
 
     def __init__(self, path: str | os.PathLike[str], *, folder: bool = False) -> None:
         self.path = Path(path)
-        self.temporary = self.path.with_name(f".{self.path.name}.part-{os.getpid()}")
+        self.temporary = self.path.with_name(f"{_prefix(self.path)}{os.getpid()}")
         with guard(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            clear(self.path)
             if folder:
                 self._check_folder()
                 self.discard()
@@ -63,17 +70,53 @@ class Draft:
             )
 
     def keep(self) -> None:
-        """Give the output its final name."""
+        """Give the output its final name, with all of it on the disk before."""
         with guard(self.path):
+            if not self.temporary.is_dir():
+                with open(self.temporary, "rb") as file:
+                    os.fsync(file.fileno())
             os.replace(self.temporary, self.path)
 
     def discard(self) -> None:
         """Remove what was written so far; the final name keeps what it had."""
-        with contextlib.suppress(FileNotFoundError):
-            if self.temporary.is_dir():
-                shutil.rmtree(self.temporary)
-            else:
-                self.temporary.unlink()
+        _remove(self.temporary)
+
+
+def clear(path: Path) -> None:
+    """Remove the drafts of an output that processes of this machine left when they were killed."""
+    prefix = _prefix(path)
+    for draft in path.parent.glob(f"{glob.escape(prefix)}*"):
+        number = draft.name.removeprefix(prefix)
+        if re.fullmatch(r"[0-9]{1,9}", number) and not _runs(int(number)):
+            _remove(draft)
+
+
+def _prefix(path: Path) -> str:
+    """Return how names of drafts start: other machines may write to the same disk."""
+    machine = zlib.crc32(socket.gethostname().encode())
+    return f".{path.name}.part-{machine:08x}-"
+
+
+def _escape(name: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import made
 import pytest
 
 from kpcomplete.errors import OutputError, SourceError
-from kpcomplete.output import Draft, guard, whole
+from kpcomplete.output import Draft, clear, guard, whole
 
 
 def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
@@ -78,3 +78,36 @@ def test_a_folder_with_something_in_it_is_not_replaced(tmp_path):
     with pytest.raises(OutputError, match="must be a new or an empty folder"):
         Draft(tmp_path, folder=True)
     assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_drafts_of_processes_that_died_go(tmp_path):
+    mine, other = Draft(tmp_path / "a[1].txt"), Draft(tmp_path / "a[2].txt")
+    dead = mine.temporary.with_name(mine.temporary.name.replace(str(os.getpid()), "999999999"))
+    elsewhere = tmp_path / ".a[1].txt.part-00000000-999999999"  # of another machine
+    folder = tmp_path / dead.name.replace("a[1]", "a[3]")
+    for path in (dead, elsewhere):
+        path.write_text("half")
+    folder.mkdir()
+    (folder / "b").write_text("half")
+    clear(tmp_path / "a[1].txt")
+    clear(tmp_path / "a[3].txt")
+    left = {mine.temporary.name, other.temporary.name, elsewhere.name}
+    assert set(os.listdir(tmp_path)) == left
+    with whole(tmp_path / "a[1].txt"):  # which does the same
+        pass
+
+
+def test_what_a_killed_process_left_goes_with_the_next_draft(tmp_path):
+    left = Draft(tmp_path / "a.txt").temporary
+    dead = left.with_name(left.name.replace(str(os.getpid()), "999999999"))
+    left.rename(dead)
+    with whole(tmp_path / "a.txt"):
+        assert not dead.exists()
+
+
+def test_an_output_that_is_deleted_underway_is_named(tmp_path):
+    path = tmp_path / "deep" / "a.txt"
+    text = r"cannot write .*a\.txt: No such file"
+    with pytest.raises(OutputError, match=text), whole(path):  # noqa: PT012
+        path.parent.joinpath(next(iter(os.listdir(path.parent)))).unlink()
+        path.parent.rmdir()

@@ -1,15 +1,22 @@
 """The command ``kpcomplete``: answers at once, and loads a command only when it runs."""
 
+import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
 PATHS = ("source", "source.path", "output_dir")  # settings that are a user's paths
 
+#: Options of Hydra that take no value.
+_SWITCHES = ("-h", "--help", "--hydra-help", "--version", "--resolve", "-m", "--multirun", "-r", "--run")
+
 COMMANDS = {
     "demo": "run the whole pipeline on the bundled sample clip, and compare with its truth",
     "process": "find and complete the people of videos: process source=drive.mp4",
+    "live": "watch a camera: live source=0, or a video: live source=drive.mp4 pace=true",
+    "view": "look at results in 3D: view out/drive.parquet (a window; format=mp4: a video)",
     "export": "write results in other formats: export source=out/drive.parquet exporter=trc",
     "evaluate": "hide joints on purpose, and measure how well they are completed",
     "adapt": "fine-tune the completer on your own recordings: adapt source=my_videos/",
@@ -31,7 +38,8 @@ Finds the people in car cabin videos and completes the joints that a camera cann
 {commands}
 
 Every setting is a key=value. 'kpcomplete COMMAND --help' lists a command's settings with their
-defaults; 'kpcomplete COMMAND --cfg job' prints what would run."""
+defaults; 'kpcomplete COMMAND --cfg job' prints what would run. '--trust PACKAGE' lets configs of
+yours name classes of a package of yours."""
 
 
 def main() -> None:
@@ -51,18 +59,48 @@ def main() -> None:
 
 
 def run(name: str, *arguments: str) -> None:
-    """Run one command with its arguments."""
+    """Run one command with its arguments.
+
+    ``--trust PACKAGE`` lets configs name classes of a package beside this one; it stands on the
+    command line because a config cannot vouch for itself.
+    """
     if name not in COMMANDS:
         sys.exit(f"kpcomplete: no command {name!r}; there are {', '.join(COMMANDS)}")
-    sys.argv = [f"kpcomplete {name}", *map(spell_out, arguments)]
+    rest, trusted = list(arguments), os.environ.get("KPCOMPLETE_TRUST", "")
+    while "--trust" in rest[:-1]:
+        place = rest.index("--trust")
+        trusted = ",".join(filter(None, [trusted, rest[place + 1]]))
+        del rest[place : place + 2]
+    os.environ["KPCOMPLETE_TRUST"] = trusted
+    sys.argv = [f"kpcomplete {name}", *map(spell_out, name_paths(rest))]
     import_module(f"kpcomplete.app.{name}").main()
+
+
+def name_paths(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with paths that stand alone as one ``source=``, as if it had been written.
+
+    Example:
+        >>> name_paths(["a.parquet", "seed=1"]), name_paths(["a", "b"])
+        (['source=a.parquet', 'seed=1'], ["source.path=['a','b']"])
+    """
+    rest: list[str] = []
+    paths: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        is_value = before[:1] == "-" and "=" not in before and before not in _SWITCHES
+        plain = argument[:1] not in ("-", "~", "+", "") and "=" not in argument
+        (paths if plain and not is_value else rest).append(argument)
+    if len(paths) > 1:
+        quoted = ("'" + path.replace("'", r"\'") + "'" for path in paths)
+        return [f"source.path=[{','.join(quoted)}]", *rest]
+    return [*(f"source={path}" for path in paths), *rest]
 
 
 def spell_out(argument: str) -> str:
     """Return an argument as Hydra wants it, so that any path can be given as it is.
 
     ``source=PATH`` is short for ``source.path=PATH``, unless PATH names one of ``conf/source``;
-    ``gate=null`` switches the gate off, as ``gate=none`` does, and ``lifter=null`` the lifter.
+    ``gate=null`` switches the gate off, as ``gate=none`` does, and ``lifter=null`` the lifter; ``sink=[A, B]`` is short for
+    ``into=[A, B]``.
 
     Example:
         >>> spell_out("source=my drive (1).mp4"), spell_out("source=synthetic")
@@ -73,6 +111,8 @@ def spell_out(argument: str) -> str:
     if argument == "lifter=null":
         return "~lifter"
     key, equals, value = argument.partition("=")
+    if key == "sink" and value[:1] == "[":  # in live; Hydra takes it for choices of conf/sink
+        return f"into={value}"
     if not equals or key not in PATHS:
         return argument
     if key == "source":

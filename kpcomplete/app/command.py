@@ -1,30 +1,41 @@
 """What the commands have in common: how they start, and how they end."""
 
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from types import FrameType
 from typing import Any
 
 import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from kpcomplete.app import trust
 from kpcomplete.errors import KpcompleteError, SettingError
 from kpcomplete.source.auto import expand
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
-    """Make a function of a config a command; errors meant for users end it in one line."""
+    """Make a function of a config a command; errors meant for users end it in one line.
+
+    SIGTERM ends it as Ctrl-C does, so that nothing half written stays behind.
+    """
 
     def decorate(function: Callable[[DictConfig], None]) -> Callable[[], None]:
         @wraps(function)
         def guarded(cfg: DictConfig) -> None:
             logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
             try:
-                function(cfg)
-            except KeyboardInterrupt:
-                sys.exit("interrupted; what was finished is kept")
+                with _terminable():
+                    function(cfg)
+            except KeyboardInterrupt as error:
+                print("interrupted; what was finished is kept", file=sys.stderr)
+                number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+                sys.exit(128 + number)  # as shells have it
             except Exception as error:
                 meant = next((e for e in _chain(error) if isinstance(e, KpcompleteError)), None)
                 if meant is None:
@@ -40,12 +51,35 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callab
     return decorate
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM; only the main thread can."""
+
+    def raise_it(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, raise_it)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def build(cfg: Any, **parts: Any) -> Any:
     """Instantiate one part of a config with plain Python containers.
 
     Raises:
-        SettingError: If the part does not take these settings.
+        SettingError: If the part does not take these settings, or names code of a package that
+            is not trusted; see `kpcomplete.app.trust`.
     """
+    trust.check(cfg)
     try:
         return instantiate(cfg, _convert_="all", **parts)
     except hydra.errors.InstantiationException as error:
