@@ -45,6 +45,7 @@ class Frame:
         people: Seat or track name to what was detected there. A seat that was looked at and
             found empty is absent.
         truth: The same for the true joints, where they are known (hidden on purpose, simulated).
+        captured: `time.monotonic` when a camera gave it; None in recordings.
     """
 
     index: int
@@ -52,6 +53,7 @@ class Frame:
     image: Array | None = None
     people: Mapping[str, Detection] = field(default_factory=dict)
     truth: Mapping[str, Detection] | None = None
+    captured: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

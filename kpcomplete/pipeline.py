@@ -1,7 +1,7 @@
 """The one flow from frames to results, recorded or live."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -63,7 +63,7 @@ class Pipeline:
     ahead: int = 0
     keep_images: bool = False
 
-    def run(self, source: Source) -> Iterator[Result]:
+    def run(self, source: Source) -> Generator[Result, None, None]:
         """Yield the results of a source in order, each frame once."""
         frames: Iterable[Frame] = self.detector(source, source.info)
         if not self.keep_images:

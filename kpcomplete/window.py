@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kpcomplete.errors import SettingError
 from kpcomplete.frame import Frame
@@ -13,7 +13,7 @@ class View:
     """What a window shows at one moment.
 
     Attributes:
-        frames: The frames, oldest first.
+        frames: The frames, oldest first; those that were given on before are without images.
         emit: Which of them are to be given on now; each frame of a recording once.
     """
 
@@ -53,7 +53,8 @@ class Window:
     def slide(self, frames: Iterable[Frame]) -> Iterator[View]:
         """Yield views whose emitted parts, put together, are ``frames``.
 
-        The first views have less past, the last ones less future. Memory holds one window.
+        The first views have less past, the last ones less future. Memory holds one window, and
+        images of those frames only that are still to be given on.
         """
         held: deque[Frame] = deque()
         done = 0  # how many of the held frames were given on already
@@ -61,14 +62,18 @@ class Window:
             held.append(frame)
             if len(held) - done == self.hop + self.future:
                 yield View(tuple(held), slice(done, done + self.hop))
-                done += self.hop
-                while done > self.past:
-                    held.popleft()
-                    done -= 1
+                done = self._given(held, done, done + self.hop)
         while done < len(held):
             end = min(done + self.hop, len(held))
             yield View(tuple(held), slice(done, end))
-            done = end
-            while done > self.past:
-                held.popleft()
-                done -= 1
+            done = self._given(held, done, end)
+
+    def _given(self, held: deque[Frame], start: int, end: int) -> int:
+        """Let go of what nobody will ask for again; return how many held frames were given on."""
+        for i in range(start, end):
+            if held[i].image is not None:
+                held[i] = replace(held[i], image=None)
+        while end > self.past:
+            held.popleft()
+            end -= 1
+        return end

@@ -13,12 +13,12 @@ from video_files import write as write_video
 from kpcomplete.source import Source
 
 CONFIGS = sorted((Path(__file__).parents[1] / "conf" / "source").glob("*.yaml"))
-LIVE = {"webcam"}
+LIVE = {"webcam", "live"}
 
 
 def settings(name, folder):
     """Return what a config leaves open."""
-    if name in ("video", "auto"):
+    if name in ("video", "auto", "paced"):
         return {"path": str(write_video(folder / "a.mp4", length=6))}
     if name == "images":
         for i in range(6):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,3 +49,11 @@ def test_no_frame_waits_longer_than_the_delay(window, length):
 def test_impossible_windows(wrong):
     with pytest.raises(SettingError, match="but got past="):
         Window(**({"past": 1, "hop": 1, "future": 1} | wrong))
+
+
+def test_images_are_let_go_of_when_they_were_given_on():
+    image = np.zeros((2, 2, 3), np.uint8)
+    shown = [Frame(index=i, time=i / 30, image=image) for i in range(20)]
+    for view in Window(past=5, hop=2, future=3).slide(shown):
+        given = [f.image is not None for f in view.frames]
+        assert given == [i >= view.emit.start for i in range(len(given))]

@@ -10,7 +10,17 @@ from pathlib import Path
 PATHS = ("source", "source.path", "output_dir")  # settings that are a user's paths
 
 #: Options of Hydra that take no value.
-_SWITCHES = ("-h", "--help", "--hydra-help", "--version", "--resolve", "-m", "--multirun", "-r", "--run")
+_SWITCHES = (
+    "-h",
+    "--help",
+    "--hydra-help",
+    "--version",
+    "--resolve",
+    "-m",
+    "--multirun",
+    "-r",
+    "--run",
+)
 
 COMMANDS = {
     "demo": "run the whole pipeline on the bundled sample clip, and compare with its truth",
@@ -99,8 +109,8 @@ def spell_out(argument: str) -> str:
     """Return an argument as Hydra wants it, so that any path can be given as it is.
 
     ``source=PATH`` is short for ``source.path=PATH``, unless PATH names one of ``conf/source``;
-    ``gate=null`` switches the gate off, as ``gate=none`` does, and ``lifter=null`` the lifter; ``sink=[A, B]`` is short for
-    ``into=[A, B]``.
+    ``gate=null`` switches the gate off, as ``gate=none`` does, and ``lifter=null`` the lifter;
+    ``sink=[A, B]`` is short for ``into=[A, B]``.
 
     Example:
         >>> spell_out("source=my drive (1).mp4"), spell_out("source=synthetic")

@@ -28,6 +28,7 @@ class Encoder:
         preset: Speed of x264.
         threads: Threads of x264.
         comment: Text to keep in the file.
+        fragments: Write it in pieces of a second, each of which can be played without the next.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -43,11 +44,19 @@ class Encoder:
         preset: str,
         threads: int,
         comment: str,
+        fragments: bool = False,
     ) -> None:
         self._path, self._target, self._comment = path, target, comment
         self._rate = Fraction(rate).limit_denominator(1001) if 0 < rate < 1000 else Fraction(30)
         # without B-frames pictures leave in their order, and a quarter of the time is saved
         self._options = {"crf": str(crf), "preset": preset, "threads": str(threads), "bf": "0"}
+        self._format = {"movflags": "+faststart+use_metadata_tags"}
+        if fragments:
+            self._options |= {"g": str(max(1, round(rate))), "tune": "zerolatency"}
+            self._format = {
+                "movflags": "+frag_keyframe+empty_moov+default_base_moof+use_metadata_tags",
+                "flush_packets": "1",
+            }
         self._container: Any = None
         self._stream: Any = None
         self._last = -1
@@ -69,8 +78,7 @@ class Encoder:
             self._container.mux(self._stream.encode(frame))
 
     def _open(self, width: int, height: int) -> None:
-        options = {"movflags": "+faststart+use_metadata_tags"}
-        self._container = av.open(os.fspath(self._target), "w", format="mp4", options=options)
+        self._container = av.open(os.fspath(self._target), "w", format="mp4", options=self._format)
         self._container.metadata["comment"] = self._comment
         self._stream = self._container.add_stream("libx264", rate=self._rate, options=self._options)
         self._stream.width, self._stream.height = width, height

@@ -1,7 +1,5 @@
 """Write results to Parquet as they arrive."""
 
-import contextlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,64 +9,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from kpcomplete.archive import CLASS_SCHEMA, FORMAT, KEY, SCHEMA, classes_path, rows
+from kpcomplete.archive import CLASS_SCHEMA, FORMAT, SCHEMA, classes_path, rows
 from kpcomplete.camera import Camera
 from kpcomplete.errors import ShapeError
-from kpcomplete.output import Draft, guard
+from kpcomplete.output import guard
 from kpcomplete.result import Person, Result
+from kpcomplete.sink._journaled import Journaled
+from kpcomplete.sink._table import Table
 from kpcomplete.skeleton import CANONICAL, Skeleton
 from kpcomplete.source import Source
-
-
-class _Table:
-    """A Parquet file that grows by row groups."""
-
-    def __init__(self, path: Path, schema: pa.Schema, group: int) -> None:
-        self.draft = Draft(path)
-        self._schema, self._group = schema, group
-        self._held: list[pa.Table] = []
-        self._count = 0
-        names = [f.name for f in schema if pa.types.is_dictionary(f.type)]
-        with self._safely():
-            self._file = pa.OSFile(os.fspath(self.draft.temporary), "wb")
-            self._writer = pq.ParquetWriter(
-                self._file,
-                schema,
-                compression="zstd",
-                use_dictionary=[*names, "frame", "time_s"],
-            )
-
-    def _safely(self) -> Any:
-        return guard(self.draft.path, pa.ArrowException)
-
-    def add(self, table: pa.Table) -> None:
-        self._held.append(table)
-        self._count += table.num_rows
-        if self._count >= self._group:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._count:
-            table = pa.concat_tables(self._held).unify_dictionaries()
-            with self._safely():
-                self._writer.write_table(table, row_group_size=self._group)
-        self._held, self._count = [], 0
-
-    def finish(self, about: Mapping[str, Any]) -> None:
-        self._flush()
-        with self._safely():
-            self._writer.add_key_value_metadata({KEY: json.dumps(about, default=str)})
-            self._writer.close()
-            self._file.close()
-        self.draft.keep()
-
-    def discard(self) -> None:
-        self._held, self._writer.is_open = [], False  # else it writes a footer when it goes
-        with contextlib.suppress(OSError, pa.ArrowException):
-            self._file.close()
-        self.draft.discard()
 
 
 @dataclass(kw_only=True)
@@ -82,6 +32,9 @@ class Archive:
         source: The recording; its name, rate and size go into the file.
         provenance: How it was made, see `kpcomplete.recording.provenance`.
         row_group: Rows that are written at once.
+        flush: Seconds after which rows are on disk, in a journal beside the file, from which
+            `kpcomplete.recovery` makes the file if the program does not live to do so; None: rows
+            are kept until there are enough, and a file that is not finished is removed.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -92,15 +45,21 @@ class Archive:
     source: Source
     provenance: Mapping[str, Any] = field(default_factory=dict)
     row_group: int = 262_144
+    flush: float | None = None
 
     def __enter__(self) -> "Archive":
         self._skeleton: Skeleton | None = None
         self._seats: dict[str, None] = {}
         self._camera: Camera | None = None
         self._tasks: dict[str, list[str]] = {}
-        self._table = _Table(Path(self.path), SCHEMA, self.row_group)
-        self._classes: _Table | None = None
+        self._classes: Table | Journaled | None = None
+        self._table = self._make(Path(self.path), SCHEMA)
         return self
+
+    def _make(self, path: Path, schema: pa.Schema) -> Table | Journaled:
+        if self.flush is None:
+            return Table(path, schema, self.row_group)
+        return Journaled(path, schema, self.row_group, flush=self.flush, about=self._about)
 
     def write(self, result: Result, /) -> None:
         """Add some frames."""
@@ -130,7 +89,7 @@ class Archive:
         self, seat: str, person: Person, frames: np.ndarray[Any, Any], times: np.ndarray[Any, Any]
     ) -> None:
         if self._classes is None:
-            self._classes = _Table(classes_path(self.path), CLASS_SCHEMA, self.row_group)
+            self._classes = self._make(classes_path(self.path), CLASS_SCHEMA)
         for task, probability in person.classes.items():
             known = np.isfinite(probability)
             frame, number = np.nonzero(known)

@@ -42,6 +42,9 @@ class Overlay:
         threads: Threads of x264.
         queue_results: Results that may wait to be drawn before `write` does. Their images wait
             with them, where results bring them.
+        fragments: Write pieces of a second that can be played without the next; left with an
+            error, or by a program that is killed, they stay under the temporary name, from which
+            `kpcomplete.recovery` makes the file.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -56,6 +59,7 @@ class Overlay:
     preset: str = "ultrafast"
     threads: int = 1
     queue_results: int = 8
+    fragments: bool = False
 
     def __enter__(self) -> "Overlay":
         self._draft = Draft(self.path)
@@ -99,7 +103,8 @@ class Overlay:
         finally:
             self._stop.set()
             self._worker.join()
-            self._draft.discard()
+            if not self.fragments:
+                self._draft.discard()
 
     def _work(self) -> None:
         """Draw until the end; an error waits for the main thread."""
@@ -111,6 +116,7 @@ class Overlay:
             preset=self.preset,
             threads=self.threads,
             comment=json.dumps(self.provenance, default=str),
+            fragments=self.fragments,
         )
         try:
             self._draw_all(encoder)

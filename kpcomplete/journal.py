@@ -1,0 +1,108 @@
+"""Tables that are on disk while they grow, and are readable whatever ends the program."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from kpcomplete.errors import OutputError, SourceError
+from kpcomplete.output import guard
+
+_KEY = "about"
+ENDING = ".journal"
+
+
+class Journal:
+    """A stream of record batches (Arrow IPC) beside the file that it is to become.
+
+    Each batch carries what there is to say of all rows so far, and is on disk when `add` returns.
+    A program that is killed leaves all batches but the one it was writing. The file is locked as
+    long as its program lives, so that another can tell whether it is still being written.
+
+    Args:
+        path: The file that it is to become; the journal is called ``<path>.journal``.
+        schema: Of the tables.
+
+    Raises:
+        OutputError: If it cannot be written, or another program is writing it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], schema: pa.Schema) -> None:
+        self.path = journal_of(path)
+        with guard(self.path, pa.ArrowException):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "ab")  # noqa: SIM115
+            if not _lock(self._file):
+                self._file.close()
+                raise OutputError(f"cannot write {self.path}: another program is writing it")
+            self._file.truncate(0)
+            options = pa.ipc.IpcWriteOptions(compression="zstd")
+            self._writer = pa.ipc.new_stream(self._file, schema, options=options)
+
+    def add(self, table: pa.Table, about: Mapping[str, Any]) -> None:
+        """Put rows on disk, with what is to be said of all rows so far."""
+        text = json.dumps(about, default=str)
+        with guard(self.path, pa.ArrowException):
+            for batch in table.unify_dictionaries().combine_chunks().to_batches():
+                self._writer.write_batch(batch, custom_metadata={_KEY: text})
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """End it; the file stays."""
+        if not self._file.closed:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                self._writer.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def remove(self) -> None:
+        """End it, and remove the file."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+
+def journal_of(path: str | os.PathLike[str]) -> Path:
+    """Return the name of the journal of a file."""
+    return Path(f"{os.fspath(path)}{ENDING}")
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether the program that writes a journal still lives."""
+    with guard(path), open(path, "rb") as file:
+        return not _lock(file)
+
+
+def read_journal(path: Path) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
+    """Yield the tables of a journal and what was said with each, up to the last whole one.
+
+    Raises:
+        SourceError: If the file is no journal.
+    """
+    if not path.stat().st_size:
+        return
+    try:
+        with pa.OSFile(os.fspath(path)) as file, pa.ipc.open_stream(file) as reader:
+            while True:
+                try:
+                    batch, about = reader.read_next_batch_with_custom_metadata()
+                except StopIteration:
+                    return
+                except (pa.ArrowException, OSError):  # cut off in the middle
+                    return
+                yield pa.Table.from_batches([batch]), json.loads(about[_KEY])
+    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError) as error:
+        raise SourceError(f"{path} must be a journal of a recording: {error}") from error
+
+
+def _lock(file: Any) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,121 @@
+"""Recordings of programs that did not live to finish them."""
+
+import contextlib
+import logging
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+
+from kpcomplete.archive import CLASS_SCHEMA, SCHEMA, classes_path
+from kpcomplete.errors import KpcompleteError, OutputError
+from kpcomplete.journal import ENDING, is_being_written, journal_of, read_journal
+from kpcomplete.output import guard, whole
+from kpcomplete.sink._journaled import become
+
+_log = logging.getLogger(__name__)
+_ROWS = 262_144  # written at once
+_PART = re.compile(r"\.(?P<name>.+\.mp4)\.part-(?P<process>\d+)")
+
+
+def recover(folder: str | os.PathLike[str]) -> list[Path]:
+    """Make archives and videos of what killed recordings left in a folder.
+
+    Of an archive all that was on disk is kept, of a video all pieces that are whole: both end up
+    to a second before the end. What is still being written is left alone, and so is a journal
+    from which nothing can be read, with a warning.
+
+    Returns:
+        The files that were made.
+
+    Raises:
+        OutputError: If one cannot be written.
+    """
+    found = []
+    for journal in sorted(Path(folder).glob(f"*.parquet{ENDING}")):
+        path = journal.with_name(journal.name[: -len(ENDING)])
+        if path.name.endswith(".classes.parquet") or is_being_written(journal):
+            continue
+        try:
+            found += [path] if _archive(path) else []
+        except OutputError:
+            raise
+        except KpcompleteError as error:
+            _log.warning("%s", error)
+    found += [path for part, path in _parts(Path(folder)) if _video(part, path)]
+    return found
+
+
+def _archive(path: Path) -> bool:
+    """Make an archive of its journals, and remove them; whether there was anything in them."""
+    journal, classes = journal_of(path), journal_of(classes_path(path))
+    about = _last_words(journal)
+    if about is not None:
+        if classes.exists() and _last_words(classes) is not None:
+            become(classes, classes_path(path), CLASS_SCHEMA, _ROWS, about | {"classes": True})
+            about |= {"classes": True}
+        else:
+            about |= {"classes": False}
+        become(journal, path, SCHEMA, _ROWS, about)
+    with guard(path):
+        classes.unlink(missing_ok=True)
+        journal.unlink()
+    return about is not None
+
+
+def _last_words(journal: Path) -> dict[str, Any] | None:
+    """Return what was last said of a journal's rows; None if it has none."""
+    said = deque((about for _, about in read_journal(journal)), maxlen=1)
+    return said[0] if said else None
+
+
+def _parts(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield videos that nobody writes any more, and what they should be called."""
+    for part in sorted(folder.glob(".*.mp4.part-*")):
+        name = _PART.fullmatch(part.name)
+        if name is None or _lives(int(name["process"])):
+            continue
+        path = part.with_name(name["name"])
+        if not path.exists():
+            yield part, path
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _video(part: Path, path: Path) -> bool:
+    """Copy the whole pieces of a video; whether there are any."""
+    if not part.stat().st_size:  # nothing was ever written
+        part.unlink()
+        return False
+    try:
+        source = av.open(os.fspath(part))
+    except (av.FFmpegError, OSError):  # not written in pieces, or not one of them is whole
+        return False
+    with source, whole(path) as target, guard(path, av.FFmpegError):
+        _copy(source, os.fspath(target))
+    part.unlink()
+    return True
+
+
+def _copy(source: Any, target: str) -> None:
+    options = {"movflags": "+faststart+use_metadata_tags"}
+    with av.open(target, "w", format="mp4", options=options) as out:
+        out.metadata.update(source.metadata)
+        stream = out.add_stream_from_template(source.streams.video[0])
+        with contextlib.suppress(av.FFmpegError):  # cut off in the middle of the last piece
+            for packet in source.demux(video=0):
+                if packet.dts is not None and not packet.is_corrupt:
+                    packet.stream = stream
+                    out.mux(packet)
