@@ -7,33 +7,13 @@ import numpy as np
 import torch
 
 from kpcomplete.camera import Camera
-from kpcomplete.lifter import Lifter
+from kpcomplete.following import ENOUGH, LEAST, Following, Solid
+from kpcomplete.lifter import Lifter, Streaming
 from kpcomplete.lifter.bones import Bones
 from kpcomplete.lifter.sight import Sight
-from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.pose import PoseSequence
 
-_LEAST = 3  # joints that must be given in a frame for its 3D to mean anything
 _PAST = 81  # frames of which live frames are lifted
-_ENOUGH = 150  # frames after which a body is measured
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Solid:
-    """One person in 3D over T frames.
-
-    Attributes:
-        points: ``[T, J, 3]`` float32 metres in the camera's frame: x right, y down, z ahead; NaN
-            where unknown.
-        std: ``[T, J]`` float32 metres, of a joint's place relative to the middle of the shoulders,
-            in each direction; NaN where unknown.
-    """
-
-    points: Array
-    std: Array
-
-    def __getitem__(self, frames: slice) -> "Solid":
-        """Return a stretch of frames."""
-        return Solid(points=self.points[frames], std=self.std[frames])
 
 
 @dataclass(kw_only=True)
@@ -55,6 +35,7 @@ class Lifting:
     rigid: bool = True
     _bodies: dict[str, tuple[int, Bones]] = field(default_factory=dict, init=False, repr=False)
     _past: dict[str, PoseSequence] = field(default_factory=dict, init=False, repr=False)
+    _live: Following | None = field(default=None, init=False, repr=False)
 
     def __call__(self, people: Mapping[str, PoseSequence]) -> dict[str, Solid]:
         """Return the people of one view of the recording."""
@@ -62,7 +43,16 @@ class Lifting:
         return {seat: solid for seat, solid in found.items() if solid is not None}
 
     def follow(self, people: Mapping[str, PoseSequence]) -> dict[str, Solid]:
-        """Return the people of the newest frames alone, from these and those before them."""
+        """Return the people of the next frame alone, from it and those before it.
+
+        Where the lifter is `Streaming`, each frame is lifted once, and bodies are measured as the
+        frames come in; whoever shows nothing for 81 frames is forgotten.
+        """
+        if self._live is None and isinstance(self.lifter, Streaming):
+            stream = self.lifter.stream(_PAST)
+            self._live = None if stream is None else Following(stream, self.camera, self.rigid)
+        if self._live is not None:
+            return self._live(people)
         out = {}
         for seat, poses in people.items():
             before = self._past.get(seat)
@@ -74,7 +64,7 @@ class Lifting:
 
     @torch.inference_mode()
     def _one(self, poses: PoseSequence) -> Solid | None:
-        known = (~poses.is_missing).sum(axis=1) >= _LEAST
+        known = (~poses.is_missing).sum(axis=1) >= LEAST
         if not known.any():
             self._bodies.pop(poses.person, None)  # whoever sits there next is somebody else
             return None
@@ -92,7 +82,7 @@ class Lifting:
     def _body(self, person: str, points: torch.Tensor, std: torch.Tensor) -> Bones:
         """Return the measures of a person, anew while few frames are known."""
         frames, body = self._bodies.get(person, (0, None))
-        if body is None or frames < _ENOUGH:
+        if body is None or frames < ENOUGH:
             body = Bones.fit(points, std)
             self._bodies[person] = (max(len(points), frames + 1), body)
         return body

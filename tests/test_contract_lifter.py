@@ -10,7 +10,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from solid_people import seen, sight
 
-from kpcomplete.lifter import Lifter
+from kpcomplete.lifter import Lifter, Streaming
+from kpcomplete.lifter.sight import Sight
 
 CONF = Path(__file__).parents[1] / "conf"
 NAMES = sorted(file.stem for file in (CONF / "lifter").glob("*.yaml"))
@@ -98,3 +99,64 @@ def test_it_stands_everything_and_nothing(lifter, share):
     found = lifter(sight(clean, hidden(clean, share)))
     given = torch.full_like(clean.observed, share == 0)
     assert found.points[given].isfinite().all()
+
+
+def frames(whole, people, stream):
+    """Return what a stream says of a sight, frame by frame, put together."""
+    found = [
+        stream(Sight(**{k: v[:, t : t + 1] for k, v in vars(whole).items()}), people)
+        for t in range(whole.rays.shape[1])
+    ]
+    return (torch.cat([getattr(one, k) for one in found], dim=1) for k in ("points", "std"))
+
+
+def doubtful(clean, seed=3):
+    """Return a sight with gaps, some of which are filled in with a deviation."""
+    plain = sight(clean, hidden(clean, 0.4, seed))
+    draw = torch.Generator().manual_seed(seed)
+    guessed = plain.given & (torch.rand(plain.given.shape, generator=draw) < 0.3)
+    std = 0.05 * torch.rand(plain.std.shape, generator=draw) * guessed
+    return replace(plain, seen=plain.seen & ~guessed, std=std)
+
+
+def test_frame_by_frame_it_says_what_it_says_of_the_window(name):
+    lifter = load(name, True)
+    assert isinstance(lifter, Streaming)
+    whole = doubtful(seen(windows=3, time=90))
+    wanted = lifter(whole)
+    points, std = frames(whole, ["a", "b", "c"], lifter.stream(window=90))
+    torch.testing.assert_close(points, wanted.points, atol=1e-5, rtol=1e-5, equal_nan=True)
+    torch.testing.assert_close(std, wanted.std, atol=1e-5, rtol=1e-5, equal_nan=True)
+
+
+def test_what_looks_ahead_has_no_form_frame_by_frame(name):
+    assert load(name, False).stream(window=90) is None
+
+
+def test_people_come_and_go_frame_by_frame_without_touching_each_other(name):
+    lifter, whole = load(name, True), doubtful(seen(windows=3, time=20))
+    alone = [
+        next(frames(Sight(**{k: v[i : i + 1, 8 * (i == 2) :] for k, v in vars(whole).items()}),
+                    ["x"], lifter.stream(window=12)))
+        for i in range(3)
+    ]  # fmt: skip
+    stream = lifter.stream(window=12)
+    for t in range(20):
+        # c comes after 8 frames, a leaves after 14, and the others change places
+        rows = [0, 1] if t < 8 else [0, 1, 2] if t < 14 else [2, 1]
+        one = Sight(**{k: v[rows, t : t + 1] for k, v in vars(whole).items()})
+        points = stream(one, ["abc"[row] for row in rows]).points
+        for place, row in enumerate(rows):
+            wanted = alone[row][0, t - 8 * (row == 2)]
+            torch.testing.assert_close(points[place, 0], wanted, atol=1e-5, rtol=1e-5,
+                                       equal_nan=True)  # fmt: skip
+
+
+def test_whoever_comes_back_is_new_frame_by_frame(name):
+    lifter, whole = load(name, True), doubtful(seen(windows=2, time=12))
+    stream = lifter.stream(window=12)
+    one, other = (Sight(**{k: v[i : i + 1] for k, v in vars(whole).items()}) for i in (0, 1))
+    list(frames(one, ["a"], stream))
+    stream(Sight(**{k: v[:, :1] for k, v in vars(other).items()}), ["b"])  # nobody on a's seat
+    again, _ = frames(other, ["a"], stream)
+    torch.testing.assert_close(again, lifter(other).points, atol=1e-5, rtol=1e-5, equal_nan=True)

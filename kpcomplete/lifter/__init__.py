@@ -1,5 +1,6 @@
 """How 2D joints become 3D."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -38,3 +39,26 @@ class Lifter(Protocol):
     causal: bool
 
     def __call__(self, sight: Sight, /) -> Lifted: ...
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Lifts people live: each frame once, in the order in which they come.
+
+    Takes the next frame of each person, ``[P, 1, J]``, and the people's names. People who are not
+    named are forgotten, and do not depend on each other.
+    """
+
+    def __call__(self, sight: Sight, people: Sequence[str], /) -> Lifted: ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A lifter with a live form that need not look at a whole window for each frame."""
+
+    def stream(self, window: int) -> Stream | None:
+        """Return it for one recording; None if there is none with these settings.
+
+        Args:
+            window: Frames, this one included, after which a person's size is forgotten.
+        """

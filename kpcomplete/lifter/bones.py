@@ -9,10 +9,10 @@ from torch import Tensor
 
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
-_SIDES = ("left", "right")
-_LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
-_HEAD = tuple(Skeleton.load(CANONICAL).joints[:11])
-_ENDS = {"wrist": ("pinky", "index", "thumb"), "ankle": ("heel", "foot_index")}
+SIDES = ("left", "right")
+LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
+HEAD = tuple(Skeleton.load(CANONICAL).joints[:11])
+ENDS = {"wrist": ("pinky", "index", "thumb"), "ankle": ("heel", "foot_index")}
 _ROUNDS = 4  # of fitting a rigid shape to the frames, and the frames to the shape
 
 
@@ -49,7 +49,7 @@ class Bones:
         weight = 1 / _joint_std(std).square()
         lengths = (lines.norm(dim=-1) * weight).sum(dim=0) / weight.sum(dim=0)
         pairs = lengths[3:].reshape(2, -1).mean(dim=0)
-        head = points[:, _places(_HEAD)]
+        head = points[:, _places(HEAD)]
         return cls(
             lengths=torch.cat([lengths[:3], pairs, pairs]),
             head=_shape(head - head.mean(dim=1, keepdim=True)),
@@ -66,15 +66,15 @@ class Bones:
         root = _middle(points, "shoulder")
         _put(out, "shoulder", root + shoulders / 2, root - shoulders / 2)
         _put(out, "hip", root + spine + hips / 2, root + spine - hips / 2)
-        bones = [(side, first, second) for side in _SIDES for first, second in _LIMBS]
+        bones = [(side, first, second) for side in SIDES for first, second in LIMBS]
         for (side, first, second), length, line in zip(bones, self.lengths[3:], limbs, strict=True):
             start = out[:, _place(f"{side}_{first}")]
             out[:, _place(f"{side}_{second}")] = start + length * _direction(line)
-        head = points[:, _places(_HEAD)]
+        head = points[:, _places(HEAD)]
         middle = head.mean(dim=1, keepdim=True)
-        out[:, _places(_HEAD)] = middle + _turned(self.head, head - middle)
+        out[:, _places(HEAD)] = middle + _turned(self.head, head - middle)
         for shape, (base, side) in zip(self.ends, _extremities(), strict=True):
-            joints = _places(f"{side}_{joint}" for joint in _ENDS[base])
+            joints = _places(f"{side}_{joint}" for joint in ENDS[base])
             start = out[:, [_place(f"{side}_{base}")]]
             out[:, joints] = start + _turned(shape, _end(points, base, side))
         return out
@@ -89,8 +89,8 @@ def _lines(points: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     ]
     limbs = [
         _joint(points, f"{side}_{second}") - _joint(points, f"{side}_{first}")
-        for side in _SIDES
-        for first, second in _LIMBS
+        for side in SIDES
+        for first, second in LIMBS
     ]
     return trunk, limbs
 
@@ -99,17 +99,17 @@ def _joint_std(std: Tensor) -> Tensor:
     """Return the deviation of what ends each of the lines, ``[T, bones]``."""
     pairs = [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"),
              ("left_hip", "right_hip")]  # fmt: skip
-    pairs += [(f"{s}_{first}", f"{s}_{second}") for s in _SIDES for first, second in _LIMBS]
+    pairs += [(f"{s}_{first}", f"{s}_{second}") for s in SIDES for first, second in LIMBS]
     worst = [torch.maximum(_joint(std, a), _joint(std, b)) for a, b in pairs]
     return torch.stack(worst, dim=1).clamp_min(1e-3)
 
 
 def _extremities() -> list[tuple[str, str]]:
-    return [(base, side) for base in _ENDS for side in _SIDES]
+    return [(base, side) for base in ENDS for side in SIDES]
 
 
 def _end(points: Tensor, base: str, side: str) -> Tensor:
-    joints = _places(f"{side}_{joint}" for joint in _ENDS[base])
+    joints = _places(f"{side}_{joint}" for joint in ENDS[base])
     return points[:, joints] - points[:, [_place(f"{side}_{base}")]]
 
 
@@ -144,7 +144,7 @@ def _direction(line: Tensor) -> Tensor:
 
 
 def _middle(points: Tensor, joint: str) -> Tensor:
-    return points[:, _places(f"{side}_{joint}" for side in _SIDES)].mean(dim=1)
+    return points[:, _places(f"{side}_{joint}" for side in SIDES)].mean(dim=1)
 
 
 def _put(points: Tensor, joint: str, left: Tensor, right: Tensor) -> None:

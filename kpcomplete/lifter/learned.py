@@ -7,7 +7,9 @@ import torch
 from kpcomplete import checkpoint
 from kpcomplete.errors import ModelFileError
 from kpcomplete.lifter import Lifted
+from kpcomplete.lifter.dilated import Dilated
 from kpcomplete.lifter.linear import Linear
+from kpcomplete.lifter.live import Live
 from kpcomplete.lifter.sight import Sight
 from kpcomplete.lifter.temporal import Temporal
 from kpcomplete.skeleton import CANONICAL, Skeleton
@@ -54,3 +56,10 @@ class Learned:
         home = sight.rays.device
         found: Lifted = self.network(sight.to(self.device), causal=self.causal)
         return Lifted(points=found.points.to(home), std=found.std.to(home))
+
+    def stream(self, window: int) -> Live | None:
+        """Return the same frame by frame, on the CPU; None if not causal."""
+        if not self.causal:
+            return None
+        alone = self.network.alone if isinstance(self.network, Linear) else Dilated(self.network)
+        return Live(alone, window=window, calibration=float(self.network.calibration))

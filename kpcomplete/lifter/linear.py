@@ -1,5 +1,6 @@
 """A network that looks at single frames."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from kpcomplete.lifter import Lifted
 from kpcomplete.lifter.placing import FEATURES, OUTPUTS, features, place, pose
 from kpcomplete.lifter.sight import Sight
+from kpcomplete.pose import Array
 
 
 class Linear(nn.Module):
@@ -42,12 +44,23 @@ class Linear(nn.Module):
     def forward(self, sight: Sight, *, causal: bool) -> Lifted:
         placing = place(sight, causal=causal)
         seen = features(sight, placing)
-        hidden: Tensor = self.encode(seen.flatten(0, 1))
-        for block in self.blocks:
-            hidden = hidden + block(hidden)
-        outputs = self.decode(hidden).unflatten(0, seen.shape[:2])
+        outputs = self._outputs(seen.flatten(0, 1)).unflatten(0, seen.shape[:2])
         points, std = pose(outputs, sight, placing, causal=causal)
         return Lifted(points=points, std=std * self.calibration)
+
+    @torch.inference_mode()
+    def alone(self, features: Array, _: Sequence[str], /) -> Array:
+        """Return outputs ``[P, O]`` of features ``[P, F]`` of a frame: others do not matter."""
+        weight = self.decode.weight
+        out: Array = self._outputs(torch.from_numpy(features).to(weight)).cpu().numpy()
+        return out
+
+    def _outputs(self, seen: Tensor) -> Tensor:
+        hidden: Tensor = self.encode(seen)
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        outputs: Tensor = self.decode(hidden)
+        return outputs
 
 
 def _rest(width: int, dropout: float) -> tuple[nn.Module, ...]:

@@ -19,18 +19,16 @@ METRES = 0.36
 
 # Lengths of bones in body units, and how much of it each vouches for: the longest tells the size,
 # since foreshortening only shrinks, but arms that reach for the camera must not be believed.
-_BONES = {
+BONES = {
     ("left_shoulder", "right_shoulder"): (1.0, 1.0),
     ("left_shoulder", "left_hip"): (1.25, 0.85),
     ("right_shoulder", "right_hip"): (1.25, 0.85),
     ("left_shoulder", "left_elbow"): (0.85, 0.7),
     ("right_shoulder", "right_elbow"): (0.85, 0.7),
 }
-_NECK = 1 / 1.5  # nose to the middle of the shoulders
-_FARTHEST = (
-    8.0  # body units from the middle of the shoulders; what is seen beyond is not told apart
-)
-_LEAST = 0.02  # radians a body unit: a person 18 m away
+NECK = 1 / 1.5  # nose to the middle of the shoulders
+FARTHEST = 8.0  # body units from the middle of the shoulders; what is seen beyond is not told apart
+LEAST = 0.02  # radians a body unit: a person 18 m away
 SHARP = 0.15
 """Body units; a place in the image that is less certain does not pull a joint onto its ray."""
 
@@ -93,7 +91,7 @@ def place(sight: Sight, *, causal: bool) -> Placing:
     flat = rays[..., :2] * (angle / aside.clamp_min(1e-6))[..., None] * given
     size, known = _size(flat, sight.given)
     unit = over_time(size.log(), known.to(size) + 1e-6, causal=causal).exp()
-    places = (flat / unit[..., None, None]).clamp(-_FARTHEST, _FARTHEST)
+    places = (flat / unit[..., None, None]).clamp(-FARTHEST, FARTHEST)
     return Placing(turn=turn, unit=unit, rays=rays, places=places)
 
 
@@ -114,7 +112,7 @@ FEATURES = 5 * len(Skeleton.load(CANONICAL)) + 1
 OUTPUTS = 5 * len(Skeleton.load(CANONICAL)) + 2
 """Of each joint x, y, z beside its place and the logarithm of its deviation; of each joint how
 little its place in the image is to be believed; two sizes."""
-_BELIEVED = 3.0  # what is taken off that: who knows nothing believes the detector
+BELIEVED = 3.0  # what is taken off that: who knows nothing believes the detector
 
 
 @exact
@@ -130,7 +128,7 @@ def pose(
     outputs = outputs.float()
     count = sight.given.shape[-1]
     joints = outputs[..., : 4 * count].reshape(*sight.given.shape, 4)
-    doubt = (2 * (outputs[..., 4 * count : 5 * count] - _BELIEVED).clamp(-9, 3)).exp()
+    doubt = (2 * (outputs[..., 4 * count : 5 * count] - BELIEVED).clamp(-9, 3)).exp()
     given = sight.given[..., None].to(outputs)
     base = torch.cat([placing.places * given, torch.zeros_like(given)], dim=-1)
     size, far = outputs[..., -2], outputs[..., -1]
@@ -179,13 +177,13 @@ def _size(flat: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
     """Return radians a body unit ``[B, T]``, and where these are known."""
     skeleton = Skeleton.load(CANONICAL)
     nose, left, right = skeleton.indices(["nose", "left_shoulder", "right_shoulder"])
-    ends = [skeleton.indices(bone) for bone in _BONES]
+    ends = [skeleton.indices(bone) for bone in BONES]
     first, second = (list(side) for side in zip(*ends, strict=True))
-    factor = flat.new_tensor([share / length for length, share in _BONES.values()])
+    factor = flat.new_tensor([share / length for length, share in BONES.values()])
     bones = (flat[:, :, first] - flat[:, :, second]).norm(dim=-1) * factor
     bones = bones * (given[:, :, first] & given[:, :, second])
     neck = (flat[:, :, left] + flat[:, :, right]) / 2
-    head = (flat[:, :, nose] - neck).norm(dim=-1) / _NECK
+    head = (flat[:, :, nose] - neck).norm(dim=-1) / NECK
     head = head * (given[:, :, nose] & given[:, :, left] & given[:, :, right])
     size = torch.maximum(bones.amax(dim=-1), head)
-    return size.clamp_min(_LEAST), size > _LEAST
+    return size.clamp_min(LEAST), size > LEAST

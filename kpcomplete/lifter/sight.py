@@ -1,5 +1,6 @@
 """Poses as a camera sees them: one ray for each joint."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,13 @@ class Sight:
         plane = (batch.keypoints - centre[:, None, None]) / focal[:, None, None, None]
         rays = torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1)
         std = _spread(batch.covariance, batch.observed) / focal[:, None, None]
-        return cls._of(rays / rays.norm(dim=-1, keepdim=True), batch.observed, seen, std)
+        rays = rays / rays.norm(dim=-1, keepdim=True)
+        return cls(
+            rays=torch.where(batch.observed[..., None], rays, rays.new_tensor([0.0, 0.0, 1.0])),
+            given=batch.observed,
+            seen=seen & batch.observed,
+            std=torch.where(batch.observed & ~seen, std, 0.0),
+        )
 
     @classmethod
     def of(cls, poses: PoseSequence, camera: Camera) -> "Sight":
@@ -75,38 +82,42 @@ class Sight:
             SkeletonError: If the skeleton is another.
             ShapeError: If the camera has other images.
         """
-        if poses.skeleton.name != CANONICAL:
-            raise SkeletonError(
-                f"lifters know the joints of {CANONICAL!r}, but {poses.person!r} has those of "
-                f"{poses.skeleton.name!r}"
-            )
-        if (camera.width, camera.height) != tuple(poses.image_size):
-            raise ShapeError(
-                f"{camera.name!r} has images of {camera.width} x {camera.height}, but "
-                f"{poses.person!r} is in images of {poses.image_size[0]} x {poses.image_size[1]}"
-            )
-        rays = camera.rays(poses.keypoints)
-        given = np.isfinite(rays).all(axis=-1)
-        seen = given & poses.is_observed
-        spread = torch.zeros(given.shape)
-        if poses.covariance is not None:
-            covariance = torch.from_numpy(poses.covariance).nan_to_num(0.0)
-            spread = _spread(covariance, torch.from_numpy(given)) / ((camera.fx + camera.fy) / 2)
-        return cls._of(
-            torch.from_numpy(rays.astype(np.float32))[None],
-            torch.from_numpy(given)[None],
-            torch.from_numpy(seen)[None],
-            spread.float()[None],
-        )
+        return cls.together([poses], camera)
 
     @classmethod
-    def _of(cls, rays: Tensor, given: Tensor, seen: Tensor, std: Tensor) -> "Sight":
-        ahead = rays.new_tensor([0.0, 0.0, 1.0])
+    def together(cls, people: Sequence[PoseSequence], camera: Camera) -> "Sight":
+        """See several people over the same frames, as windows; see `of`."""
+        for poses in people:
+            _check(poses, camera)
+        rays = camera.rays(np.stack([poses.keypoints for poses in people]))
+        given = np.isfinite(rays).all(axis=-1)
+        seen = given & np.stack([poses.is_observed for poses in people])
+        spread = np.zeros(given.shape)
+        for row, poses in enumerate(people):
+            if poses.covariance is not None:
+                trace = np.trace(poses.covariance, axis1=-2, axis2=-1)
+                spread[row] = np.sqrt(np.maximum(np.nan_to_num(trace) / 2, 0.0))
+        spread *= given & ~seen
+        spread /= (camera.fx + camera.fy) / 2
+        rays = np.where(given[..., None], rays, [0.0, 0.0, 1.0])
         return cls(
-            rays=torch.where(given[..., None], rays, ahead),
-            given=given,
-            seen=seen & given,
-            std=torch.where(given & ~seen, std, 0.0),
+            rays=torch.from_numpy(rays.astype(np.float32)),
+            given=torch.from_numpy(given),
+            seen=torch.from_numpy(seen),
+            std=torch.from_numpy(spread.astype(np.float32)),
+        )
+
+
+def _check(poses: PoseSequence, camera: Camera) -> None:
+    if poses.skeleton.name != CANONICAL:
+        raise SkeletonError(
+            f"lifters know the joints of {CANONICAL!r}, but {poses.person!r} has those of "
+            f"{poses.skeleton.name!r}"
+        )
+    if (camera.width, camera.height) != tuple(poses.image_size):
+        raise ShapeError(
+            f"{camera.name!r} has images of {camera.width} x {camera.height}, but "
+            f"{poses.person!r} is in images of {poses.image_size[0]} x {poses.image_size[1]}"
         )
 
 

@@ -34,7 +34,7 @@ class Temporal(nn.Module):
             "width": width, "dilations": list(dilations), "dropout": dropout,
         }  # fmt: skip
         self.encode = nn.Linear(FEATURES + 1, width)
-        self.blocks = nn.ModuleList(_Block(width, d, dropout) for d in dilations)
+        self.blocks = nn.ModuleList(Block(width, d, dropout) for d in dilations)
         self.norm = nn.LayerNorm(width)
         self.decode = nn.Linear(width, OUTPUTS)
         nn.init.normal_(self.decode.weight, std=0.01)
@@ -56,7 +56,15 @@ class Temporal(nn.Module):
         return Lifted(points=points, std=std * self.calibration)
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
+    """A residual block that looks at a frame and its neighbours on both sides.
+
+    Args:
+        width: Values a frame.
+        dilation: Frames to the neighbours.
+        dropout: Share of values that training leaves out.
+    """
+
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
         self.dilation = dilation

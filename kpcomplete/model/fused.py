@@ -5,12 +5,12 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from scipy.special import erf
-from torch import Tensor, nn
+from torch import nn
 
 from kpcomplete.model.layers import Shift, TemporalBlock
 from kpcomplete.model.temporal import SCALARS, Temporal
 from kpcomplete.pose import Array
+from kpcomplete.single import gelu, linear, normal, numpy
 
 # Numbers of the features of `Temporal._features` that differ when causal. Those that are equal
 # then, because nothing comes after, are added up.
@@ -40,7 +40,7 @@ class Fused:
         self.joints, self.codes = len(network.skeleton), network.codes
         self.whole = len(self.use) == self.joints
         first, block = network.enter[0], network.enter[2]
-        weight, bias = _linear(first)
+        weight, bias = linear(first)
         by_joint = weight[:-1].reshape(self.joints, -1, weight.shape[1])[self.use]
         kept, constant = _fold(by_joint)
         self.first = kept.reshape(-1, weight.shape[1])
@@ -49,25 +49,25 @@ class Fused:
         self.past = [_Block(b) for b in network.past]
         self.reach = tuple(b.reach for b in self.past)
         join, norm = network.join
-        weight, self.join_bias = _linear(join)
+        weight, self.join_bias = linear(join)
         self.join = weight[: 2 * weight.shape[1]]  # nothing ahead
-        weight, bias = _linear(network.spell)
+        weight, bias = linear(network.spell)
         of_joints = (self.use[:, None] * self.codes + np.arange(self.codes)).ravel()
         weight, bias = weight[:, of_joints], bias[of_joints]
-        gain, shift = _numpy(norm.weight), _numpy(norm.bias)
-        kept, constant = _fold(_numpy(network.local)[self.use])
+        gain, shift = numpy(norm.weight), numpy(norm.bias)
+        kept, constant = _fold(numpy(network.local)[self.use])
         self.local = kept
         self.spell = gain[:, None] * weight
         self.spell_bias = bias + shift @ weight + constant.ravel()
-        self.think = _numpy(network.think)[self.use]
-        self.out = _numpy(network.out)[self.use]
-        self.bias = _numpy(network.bias)[self.use]
-        weight, bias = _linear(network.when)
+        self.think = numpy(network.think)[self.use]
+        self.out = numpy(network.out)[self.use]
+        self.bias = numpy(network.bias)[self.use]
+        weight, bias = linear(network.when)
         nothing = np.zeros((network.local.shape[1] - SCALARS, weight.shape[1]), np.float32)
         kept, constant = _fold(np.concatenate([nothing, weight])[None])
         self.when = kept[0]
-        self.when_bias = bias + constant + _numpy(network.whose)[self.use]
-        self.choose, self.choose_bias = _linear(network.choose)
+        self.when_bias = bias + constant + numpy(network.whose)[self.use]
+        self.choose, self.choose_bias = linear(network.choose)
 
     def __call__(self, features: Array, look: Callable[[int, Array], Array]) -> Array:
         """Return what the decoder's heads say ``[P, J, O]``; 0 for joints without material.
@@ -81,17 +81,17 @@ class Fused:
         if not self.whole:
             features = features[:, self.use]
         frame = features.reshape(people, -1) @ self.first + self.first_bias
-        frame = self.block(_gelu(frame))
+        frame = self.block(gelu(frame))
         past = frame
         for number, block in enumerate(self.past):
             past = block(past, partial(look, number))
         code = np.concatenate([frame, past], axis=1) @ self.join + self.join_bias
-        spelt = _normal(code) @ self.spell + self.spell_bias
+        spelt = normal(code) @ self.spell + self.spell_bias
         near = features.swapaxes(0, 1) @ self.local  # [S, P, C]: joint by joint
         near += spelt.reshape(people, -1, self.codes).swapaxes(0, 1)
-        codes = _gelu(near)
-        codes = codes + _gelu(codes @ self.think)
-        when = _gelu(features @ self.when + self.when_bias) @ self.choose + self.choose_bias
+        codes = gelu(near)
+        codes = codes + gelu(codes @ self.think)
+        when = gelu(features @ self.when + self.when_bias) @ self.choose + self.choose_bias
         others = (codes @ self.out).swapaxes(0, 1) + self.bias
         heads: Array = np.concatenate([when, others], axis=2)
         if self.whole:
@@ -106,30 +106,18 @@ class _Block:
 
     def __init__(self, block: nn.Module) -> None:
         assert isinstance(block, TemporalBlock)
-        self.gain, self.shift = _numpy(block.norm.weight), _numpy(block.norm.bias)
-        self.first, self.first_bias = _linear(block.think[0])
-        self.second, self.second_bias = _linear(block.think[2])
+        self.gain, self.shift = numpy(block.norm.weight), numpy(block.norm.bias)
+        self.first, self.first_bias = linear(block.think[0])
+        self.second, self.second_bias = linear(block.think[2])
         self.taps, self.reach = None, 0
         if isinstance(block.look, Shift):
-            self.taps, self.reach = _numpy(block.look.taps), block.look.dilation
+            self.taps, self.reach = numpy(block.look.taps), block.look.dilation
 
     def __call__(self, x: Array, look: Callable[[Array], Array] | None = None) -> Array:
-        seen = _normal(x) * self.gain + self.shift
+        seen = normal(x) * self.gain + self.shift
         if look is not None:
             seen = (look(seen) * self.taps).sum(axis=1)
-        return x + _gelu(seen @ self.first + self.first_bias) @ self.second + self.second_bias
-
-
-def _linear(layer: nn.Module) -> tuple[Array, Array]:
-    """Return the weight ``[in, out]`` and the bias of a linear layer."""
-    assert isinstance(layer, nn.Linear)
-    return np.ascontiguousarray(_numpy(layer.weight).T), _numpy(layer.bias)
-
-
-def _numpy(tensor: Tensor | nn.Module) -> Array:
-    assert isinstance(tensor, Tensor)  # the type checker cannot know it of a layer's attributes
-    values: Array = tensor.detach().cpu().numpy().astype(np.float32)
-    return values
+        return x + gelu(seen @ self.first + self.first_bias) @ self.second + self.second_bias
 
 
 def _fold(weight: Array) -> tuple[Array, Array]:
@@ -137,19 +125,3 @@ def _fold(weight: Array) -> tuple[Array, Array]:
     kept = np.stack([weight[:, list(same)].sum(axis=1) for same in _KEPT], axis=1)
     constant = np.tensordot(list(_CONSTANT.values()), weight[:, list(_CONSTANT)], (0, 1))
     return kept, constant.astype(np.float32)
-
-
-def _normal(x: Array) -> Array:
-    """Return ``[P, W]`` rows less their means, over their standard deviations."""
-    share = np.full((x.shape[1], 1), 1 / x.shape[1], np.float32)
-    x = x - x @ share
-    x /= np.sqrt((x * x) @ share + np.float32(1e-5))
-    return x
-
-
-def _gelu(x: Array) -> Array:
-    out: Array = erf(x * np.float32(math.sqrt(0.5)))
-    out += 1
-    out *= x
-    out *= np.float32(0.5)
-    return out

@@ -1,0 +1,82 @@
+"""People in 3D frame by frame, as live recordings go on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from kpcomplete.camera import Camera
+from kpcomplete.lifter import Stream
+from kpcomplete.lifter.growing import Growing
+from kpcomplete.lifter.sight import Sight
+from kpcomplete.pose import Array, PoseSequence
+
+LEAST = 3  # joints that must be given in a frame for its 3D to mean anything
+ENOUGH = 150  # frames after which a body is measured
+_PATIENCE = 81  # frames without anybody after which a seat's next person is somebody else
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Solid:
+    """One person in 3D over T frames.
+
+    Attributes:
+        points: ``[T, J, 3]`` float32 metres in the camera's frame: x right, y down, z ahead; NaN
+            where unknown.
+        std: ``[T, J]`` float32 metres, of a joint's place relative to the middle of the shoulders,
+            in each direction; NaN where unknown.
+    """
+
+    points: Array
+    std: Array
+
+    def __getitem__(self, frames: slice) -> "Solid":
+        """Return a stretch of frames."""
+        return Solid(points=self.points[frames], std=self.std[frames])
+
+
+class Following:
+    """Lifts each frame once, and measures bodies meanwhile.
+
+    Args:
+        stream: Of a lifter.
+        camera: That records the people.
+        rigid: Keep the lengths of bones.
+    """
+
+    def __init__(self, stream: Stream, camera: Camera, rigid: bool) -> None:
+        self._stream, self._camera = stream, camera
+        self._growing = Growing(ENOUGH) if rigid else None
+        self._absent: dict[str, int] = {}  # frames since each seat's person was seen
+        self._visits: dict[str, int] = {}  # how many people were seen on each seat
+
+    @torch.inference_mode()
+    def __call__(self, people: Mapping[str, PoseSequence]) -> dict[str, Solid]:
+        """Return the next frame of those who were there of late.
+
+        Args:
+            people: Seat to the next frame.
+        """
+        known = {seat: bool((~poses.is_missing).sum() >= LEAST) for seat, poses in people.items()}
+        absent = {seat: self._absent.get(seat, _PATIENCE) for seat in people}
+        for seat, frames in absent.items():
+            if known[seat] and frames >= _PATIENCE:
+                self._visits[seat] = self._visits.get(seat, 0) + 1
+        self._absent = {seat: 0 if known[seat] else n + 1 for seat, n in absent.items()}
+        seats = [seat for seat in people if self._absent[seat] < _PATIENCE]
+        if not seats:
+            return {}
+        names = [f"{seat} {self._visits[seat]}" for seat in seats]
+        found = self._stream(Sight.together([people[s] for s in seats], self._camera), names)
+        points, std = found.points[:, 0].numpy(), found.std[:, 0].numpy()
+        there = np.array([known[seat] for seat in seats])
+        if self._growing:
+            usable = there & np.isfinite(points).all(axis=(1, 2))
+            points = self._growing(points, std, usable, names)
+        points = np.where(there[:, None, None], points, np.nan).astype(np.float32)
+        std = np.where(there[:, None], std, np.nan).astype(np.float32)
+        return {
+            seat: Solid(points=points[i : i + 1], std=std[i : i + 1])
+            for i, seat in enumerate(seats)
+        }

@@ -1,0 +1,70 @@
+"""The network of `kpcomplete.lifter.temporal` for one frame at a time, in numpy."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import nn
+
+from kpcomplete.lifter.temporal import Block, Temporal
+from kpcomplete.pose import Array
+from kpcomplete.rows import Rows
+from kpcomplete.single import gelu, linear, normal, numpy
+
+
+class Dilated:
+    """Keeps what each layer has to look back to, and computes each frame once, causally.
+
+    Gains and shifts of norms become part of the layers after them.
+
+    Args:
+        network: Trained; copied.
+    """
+
+    def __init__(self, network: Temporal) -> None:
+        weight, bias = linear(network.encode)
+        self._encode, self._encode_bias = weight[:-1], bias + weight[-1]  # the last says causal
+        self._blocks = [_Block(block) for block in network.blocks]
+        self._gain, self._shift = numpy(network.norm.weight), numpy(network.norm.bias)
+        self._decode, self._decode_bias = linear(network.decode)
+        length = [block.reach + 1 for block in self._blocks]
+        self._first = np.cumsum([0, *length])
+        rings = np.zeros((sum(length), len(self._gain)), np.float32)
+        self._rows = Rows(rings=rings, old=np.zeros((), bool))
+        self._now = 0
+
+    def __call__(self, features: Array, people: Sequence[str], /) -> Array:
+        """Return outputs ``[P, O]`` of the next frame ``[P, F]``; who is not named is forgotten."""
+        self._rows.follow(people)
+        fresh = ~self._rows["old"]
+        new = fresh.any()
+        hidden = features @ self._encode + self._encode_bias
+        for block, first in zip(self._blocks, self._first, strict=False):
+            seen = normal(hidden)
+            ring = self._rows["rings"][:, first : first + block.reach + 1]
+            if new:
+                ring[fresh] = seen[fresh, None]  # before the first frame there is only that
+            ring[:, self._now % (block.reach + 1)] = seen
+            before = ring[:, (self._now + 1) % (block.reach + 1)]
+            hidden = hidden + block(np.concatenate([before, seen], axis=1))
+        self._rows["old"][:] = True
+        self._now += 1
+        seen = normal(hidden) * self._gain + self._shift
+        out: Array = gelu(seen) @ self._decode + self._decode_bias
+        return out
+
+
+class _Block:
+    def __init__(self, block: nn.Module) -> None:
+        assert isinstance(block, Block)
+        self.reach = block.dilation
+        gain, shift = numpy(block.norm.weight), numpy(block.norm.bias)
+        weight, bias = linear(block.mix)
+        before, now, after = np.split(weight, 3)
+        now = now + after  # nothing comes after
+        self.mix = np.concatenate([gain[:, None] * before, gain[:, None] * now])
+        self.mix_bias = bias + shift @ (before + now)
+        self.out, self.out_bias = linear(block.out)
+
+    def __call__(self, seen: Array) -> Array:
+        out: Array = gelu(seen @ self.mix + self.mix_bias) @ self.out + self.out_bias
+        return out
