@@ -8,6 +8,7 @@ KpcompleteError
 ├── ModelFileError(ValueError)           a detector model or checkpoint that is none
 ├── OutputError(OSError)                 an output that cannot be written
 ├── RenderError(RuntimeError)            a picture that cannot be drawn on this machine
+├── WorkerError(RuntimeError)            worker processes that do not come to life
 └── MissingDependencyError(ImportError)  an optional package is not installed
 """
 
@@ -42,6 +43,10 @@ class OutputError(KpcompleteError, OSError):
 
 class RenderError(KpcompleteError, RuntimeError):
     """A picture that cannot be drawn on this machine."""
+
+
+class WorkerError(KpcompleteError, RuntimeError):
+    """Worker processes that do not come to life."""
 
 
 class MissingDependencyError(KpcompleteError, ImportError):

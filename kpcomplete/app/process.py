@@ -1,8 +1,10 @@
-"""Find and complete the people of recorded videos, one after the other."""
+"""Find and complete the people of recorded videos, one after the other or many at a time."""
 
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,17 +12,29 @@ from omegaconf import DictConfig, OmegaConf
 from kpcomplete.app.command import build, command, paths_of
 from kpcomplete.archive import provenance
 from kpcomplete.checkpoint import find
-from kpcomplete.errors import ModelFileError
-from kpcomplete.manifest import DONE
-from kpcomplete.process import Process
+from kpcomplete.errors import ModelFileError, SettingError
+from kpcomplete.executor import Work
+from kpcomplete.executor.serial import Serial
+from kpcomplete.fleet import PAGE, summarise
+from kpcomplete.manifest import DAMAGED, DONE, Entry
+from kpcomplete.process import Process, output_stems
+from kpcomplete.source.auto import expand
+from kpcomplete.watching import watch
 
 
 @command("process")
 def main(cfg: DictConfig) -> None:
     """Process every recording of ``source``; exit code 1 if any failed or is damaged."""
     recordings = paths_of(cfg)
-    job = job_of(cfg)
+    job = job_of(cfg, digests=cfg.summary and len(recordings) > 1)
     entries = job(recordings)
+    if job.digests:
+        unusual = None if cfg.normal is None else anomalies_of(cfg, job, entries)
+        rows = summarise(
+            job.store, entries, output_stems(recordings),
+            archive=cfg.outputs.archive or ".parquet", anomalies=unusual,
+        )  # fmt: skip
+        print(f"{len(rows)} recordings summed up in {job.store.name(PAGE)}")
     broken = [entry for entry in entries if entry.status != DONE]
     for entry in broken:
         print(f"{entry.status}: {entry.error}", file=sys.stderr)
@@ -29,13 +43,57 @@ def main(cfg: DictConfig) -> None:
         sys.exit(1)
 
 
-def job_of(cfg: DictConfig) -> Process:
+@dataclass(frozen=True)
+class Recipe:
+    """Makes a worker from plain values, in whatever process it is called.
+
+    Args:
+        settings: Resolved config of a `kpcomplete.work.Worker`.
+    """
+
+    settings: dict[str, Any]
+
+    def __call__(self) -> Work:
+        """Load the models."""
+        work: Work = build(OmegaConf.create(self.settings))()
+        return work
+
+
+def job_of(cfg: DictConfig, *, digests: bool = False) -> Process:
     """Return the job that a config like ``conf/process.yaml`` describes."""
     resolved = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     parts = [resolved["completer"], resolved.get("lifter") or {}, resolved.get("head") or {}]
     weights = {name: found for part in parts for name, found in weights_of(part)}
-    job: Process = build(cfg.job, provenance=provenance(config=resolved, weights=weights))
-    return job
+    made = provenance(config=resolved, weights=weights)
+    executor = build(cfg.executor)
+    settings = resolved["job"]["make"]
+    make: Any = Recipe({**settings, "provenance": made, "progress": False})
+    if isinstance(executor, Serial):
+        make = build(cfg.job.make, provenance=made)
+    rest = {k: v for k, v in resolved["job"].items() if k not in ("_target_", "make", "executor")}
+    return Process(make=make, executor=executor, digests=digests, **rest)
+
+
+def anomalies_of(cfg: DictConfig, job: Process, entries: Sequence[Entry]) -> dict[str, list[float]]:
+    """Return the scores of the unusual stretches of each recording, by the stem of its outputs."""
+    ending = cfg.outputs.archive
+    if ending is None or job.store.is_far:
+        raise SettingError("normal=PATH needs archives in a folder: outputs.archive, output_dir")
+    stems = output_stems([entry.source for entry in entries])
+    archives = {
+        f"{stems[e.source]}{ending}": stems[e.source]
+        for e in entries
+        if e.status in (DONE, DAMAGED)
+    }
+    folder = Path(cfg.output_dir)
+    parts = build(OmegaConf.to_container(cfg.anomaly, resolve=True))
+    normal = expand(
+        OmegaConf.to_object(cfg.normal) if OmegaConf.is_list(cfg.normal) else cfg.normal
+    )
+    found: dict[str, list[float]] = {stem: [] for stem in archives.values()}
+    for one in watch([folder / name for name in archives], normal, parts, folder / "anomalies"):
+        found[archives[one.file]].append(one.score)
+    return found
 
 
 def weights_of(part: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -120,7 +120,8 @@ def _of_folder(folder: Path) -> list[str]:
 def _holds_poses(path: Path) -> bool:
     from kpcomplete.source.poses import knows
 
-    return not path.name.endswith(".classes.parquet") and knows(path)
+    beside = path.name.endswith(".classes.parquet") or path.name == "summary.parquet"
+    return not beside and knows(path)
 
 
 def _is_openpose(files: list[Path]) -> bool:

@@ -1,5 +1,6 @@
 """Frames of one video file."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,28 +43,32 @@ class Video:
         self.path = Path(path)
         _check_file(self.path)
         self.problem: str | None = None
-        with self._open() as container:
-            stream = _video_stream(container, self.path)
+        with self.open() as (container, stream):
             fps = frame_rate(container, stream)
             self._promised = Promise.of(container, stream, fps)
-        with self._open() as container:  # anew: a damaged file cannot be wound back
-            self._size = self._first_size(container, _video_stream(container, self.path))
+        with self.open() as (container, stream):  # anew: a damaged file cannot be wound back
+            self._size = self._first_size(container, stream)
         self.info = StreamInfo(
             name=str(path), fps=fps, image_size=self._size, length=self._promised.length
         )
 
     def __iter__(self) -> Iterator[Frame]:
         decoder = Decoder(self.info.fps)
-        with self._open() as container:
-            stream = _video_stream(container, self.path)
+        with self.open() as (container, stream):
             reformatter = VideoReformatter()
             for time, picture in decoder.pictures(container, stream):
-                image = None if picture is None else self._image(picture, reformatter, decoder)
+                image = None if picture is None else self.image(picture, reformatter, decoder)
                 yield Frame(index=decoder.count, time=time, image=image)
                 decoder.count += 1
         self.problem = decoder.problem(self._promised)
         if self.problem:
             _log.warning("%s: %s", self.path, self.problem)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[tuple[Any, Any]]:
+        """Yield the container and its stream of pictures, wound back to the start."""
+        with self._open() as container:
+            yield container, _video_stream(container, self.path)
 
     def _open(self) -> Any:
         try:  # "file:" keeps a colon in the name from being read as a protocol
@@ -91,7 +96,8 @@ class Video:
                 return (int(size[0]), int(size[1]))
         raise SourceError(f"video {str(self.path)!r} holds no frame that can be decoded")
 
-    def _image(self, picture: Any, reformatter: Any, decoder: "Decoder") -> Array | None:
+    def image(self, picture: Any, reformatter: Any, decoder: Decoder) -> Array | None:
+        """Return a decoded picture upright as BGR, None if its pixels cannot be converted."""
         turns = _quarter_turns(picture)
         width, height = self._size if turns % 2 == 0 else self._size[::-1]
         if (picture.width, picture.height) != (width, height):
