@@ -9,8 +9,8 @@ from hydra.utils import get_class, get_method
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[1]
-CHOICES = {"anomaly", "corruption", "completer", "data", "detector", "executor", "exporter", "gate", "head",
-           "importer", "lifter", "model", "objective", "penalty", "sink", "source",
+CHOICES = {"anomaly", "corruption", "completer", "data", "detector", "executor", "exporter", "gate",
+           "head", "importer", "lifter", "model", "objective", "penalty", "sink", "source",
            "benchmark"}  # fmt: skip
 PLACES = {"app", "cabin", "sample", "weights"}  # folders that are no choice
 # choices of values, not of classes
