@@ -1,6 +1,5 @@
 """Recordings as Parquet tables, one row for each frame, seat and joint."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kpcomplete import limits
 from kpcomplete.errors import KpcompleteError, SourceError
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.recording import Recording, provenance
@@ -110,15 +110,17 @@ def read_archive(path: str | os.PathLike[str]) -> Recording:
     deviations and agree to rounding.
 
     Raises:
-        SourceError: If the file is no archive, or is one that this version does not know.
+        SourceError: If the file is no archive, is one that this version does not know, or asks
+            for more memory than what it states is worth.
     """
     try:
         with pq.ParquetFile(path) as file:
             about = _about(path, file)
-            return _Reader(file, about).recording(path)
+            return _Reader(file, about, os.stat(path).st_size).recording(path)
     except KpcompleteError:
         raise
-    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError) as error:
+    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, AttributeError,
+            ArithmeticError) as error:  # fmt: skip
         raise SourceError(
             f"{os.fspath(path)} must be a keypoint archive (a whole Parquet file written by "
             f"kpcomplete), but reading it says: {type(error).__name__}: {error}"
@@ -134,7 +136,7 @@ def _about(path: str | os.PathLike[str], file: pq.ParquetFile) -> dict[str, Any]
             f"{os.fspath(path)} must be a keypoint archive written by kpcomplete, but is a "
             f"Parquet file of something else, with the columns {names}"
         )
-    about: dict[str, Any] = json.loads(text)
+    about: dict[str, Any] = limits.parse(text)
     if about.get("format") != FORMAT:
         raise SourceError(
             f"{os.fspath(path)} must have archive format {FORMAT}, but has "
@@ -143,19 +145,42 @@ def _about(path: str | os.PathLike[str], file: pq.ParquetFile) -> dict[str, Any]
         )
     if absent := sorted(set(SCHEMA.names) - _SINCE - set(file.schema_arrow.names)):
         raise SourceError(f"{os.fspath(path)} must have the columns {', '.join(absent)}")
+    rate, size = float(about["fps"]), [int(side) for side in about["image_size"]]
+    if not (0 < rate <= limits.MAX_RATE and len(size) == 2 and min(size) >= 1
+            and max(size) <= limits.MAX_PIXEL):  # fmt: skip
+        raise ValueError(f"fps and image_size cannot be {rate:g} and {size}")
     return about
+
+
+def _check_size(rows: int, size: int, points: int = 0) -> None:
+    """Refuse tables that are much larger in memory than what they say; rows repeat for nothing."""
+    most = max(limits.FREE_POINTS, min(100 * size, limits.MAX_POINTS))
+    least = limits.LEAST_STATED * points if points > limits.FREE_POINTS else 0
+    if rows > most or points > limits.MAX_POINTS or rows < least:
+        raise ValueError(
+            f"{rows} rows in {size} bytes, for {points} points, are more than {most} rows or "
+            f"{limits.MAX_POINTS} points, or say too little for so many"
+        )
 
 
 class _Reader:
     """Brings the long table into arrays, column by column, so that memory holds few of them."""
 
-    def __init__(self, file: pq.ParquetFile, about: Mapping[str, Any]) -> None:
+    def __init__(self, file: pq.ParquetFile, about: Mapping[str, Any], size: int) -> None:
         self._file, self._about = file, about
         self._skeleton = Skeleton.from_dict(about["skeleton"])
-        self._seats = tuple(about["seats"])
-        frame = self._column("frame").to_numpy()
+        self._seats = tuple(map(str, about["seats"]))
+        if len(self._seats) > limits.MAX_PEOPLE or len(self._skeleton) > limits.MAX_JOINTS:
+            raise ValueError(
+                f"{len(self._seats)} seats or {len(self._skeleton)} joints are more than "
+                f"{limits.MAX_PEOPLE} or {limits.MAX_JOINTS}"
+            )
+        _check_size(file.metadata.num_rows, size)
+        frame = self._numbers("frame")
         self._frames, first, place = np.unique(frame, return_index=True, return_inverse=True)
-        self._times = self._column("time_s").to_numpy()[first]
+        self._times = self._numbers("time_s")[first].astype(np.float64)
+        points = len(self._seats) * len(self._frames) * len(self._skeleton)
+        _check_size(len(frame), size, points)
         seat, joint = self._codes("seat", self._seats), self._codes("joint", self._skeleton.joints)
         self._given = (seat >= 0) & (joint >= 0)
         self._shape = (len(self._seats), len(self._frames), len(self._skeleton))
@@ -165,6 +190,14 @@ class _Reader:
 
     def _column(self, name: str) -> pa.ChunkedArray:
         return self._file.read(columns=[name]).column(0)
+
+    def _numbers(self, name: str) -> Array:
+        """Return a column that says something in every row."""
+        kind, column = SCHEMA.field(name).type, self._column(name)
+        if column.null_count or not np.isfinite(column.cast(kind).to_numpy()).all():
+            raise ValueError(f"column {name!r} must be {kind} in every row")
+        numbers: Array = column.cast(kind).to_numpy()
+        return numbers
 
     def _codes(self, name: str, known: tuple[str, ...]) -> Array:
         """Return each row's place in ``known``; -1 for null."""
@@ -240,6 +273,10 @@ class _Reader:
             raise ValueError(f"{path} has frames that the recording does not have")
         place = np.searchsorted(self._frames, frame)
         number = table["class"].to_numpy().astype(np.int64)
+        if len(number) and not (number.min() >= 0 and number.max() < limits.MAX_CLASSES):
+            raise ValueError(f"{path} must have classes 0..{limits.MAX_CLASSES - 1}")
+        classes = int(number.max(initial=0)) + 1
+        _check_size(len(table), os.stat(path).st_size, classes * len(self._frames))
         seat, task = (table[n].combine_chunks() for n in ("seat", "task"))
         probability = table["probability"].to_numpy()
         out: dict[str, dict[str, Array]] = {}

@@ -18,7 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from kpcomplete import limits
 from kpcomplete.errors import ModelFileError, OutputError
+from kpcomplete.frugal import frugal
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 FORMAT = 1
@@ -80,7 +82,8 @@ class Checkpoint:
         """
         network = network_class(self.metadata.network, self.path, trusted)
         try:
-            module = network(**self.metadata.arguments)
+            with frugal(self.metadata.arguments, sum(t.numel() for t in self.tensors.values())):
+                module = network(**self.metadata.arguments)
             module.load_state_dict({k: _wide(v) for k, v in self.tensors.items()})
         except (TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(
@@ -189,7 +192,7 @@ def _metadata(path: Path, text: str | None) -> Metadata:
             "it was written by another program"
         )
     try:
-        values = json.loads(text)
+        values = limits.parse(text)
         found = values["format"]
         if found != FORMAT:
             raise ModelFileError(
@@ -204,7 +207,7 @@ def _metadata(path: Path, text: str | None) -> Metadata:
         )
     except ModelFileError:
         raise
-    except (KeyError, TypeError, ValueError) as error:  # SkeletonError and bad JSON among them
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # bad JSON among them
         raise ModelFileError(
             f"the header of {path} must describe a checkpoint, but it cannot be read: {error!r}"
         ) from error

@@ -8,7 +8,16 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from kpcomplete.errors import SourceError
-from kpcomplete.importer._text import MAX_FRAMES, MAX_JOINTS, MAX_PIXEL, MAX_POINTS
+from kpcomplete.limits import (
+    FREE_POINTS,
+    LEAST_STATED,
+    MAX_FRAMES,
+    MAX_JOINTS,
+    MAX_PEOPLE,
+    MAX_PIXEL,
+    MAX_POINTS,
+    MAX_RATE,
+)
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import Skeleton
 
@@ -65,7 +74,8 @@ def sequences(
         times: Seconds of every frame from the first to the last; None for ``frame / fps``.
 
     Raises:
-        SourceError: If the file holds no frame, names a person twice in a frame, or is too large.
+        SourceError: If the file holds no frame, names a person twice in a frame, is too large, or
+            has a frame rate that cannot be.
     """
     if not found.seen:
         raise SourceError(f"{found.where} holds no frame")
@@ -78,9 +88,10 @@ def sequences(
     names = list(dict.fromkeys(people))
     first, last = min(found.seen), max(found.seen)
     length = last - first + 1
-    _check_size(found.where, length, len(names), len(skeleton))
+    _check_size(found, length, len(names), len(skeleton))
     frame = np.asarray(found.frames) - first
-    person = np.asarray([names.index(name) for name in people])
+    place = {name: i for i, name in enumerate(names)}
+    person = np.asarray([place[name] for name in people])
     flat = person * length + frame
     if len(np.unique(flat)) != len(flat):
         twice = int(np.flatnonzero(np.bincount(flat) > 1)[0])
@@ -93,10 +104,15 @@ def sequences(
     points[person, frame] = given
     confidence[person, frame] = np.clip(np.stack(found.confidence), 0, 1)
     if fps is None and times is not None and len(times) > 1:
-        fps = round((len(times) - 1) / float(times[-1] - times[0]), 3)
+        fps = round((len(times) - 1) / max(float(times[-1] - times[0]), 1e-9), 3)
     if fps is None:
         _log.warning("%s does not state a frame rate; taken for %g", found.where, DEFAULT_FPS)
         fps = DEFAULT_FPS
+    if not 0 < fps <= MAX_RATE:
+        raise SourceError(
+            f"{found.where} must have above 0 and at most {MAX_RATE:g} frames per second, but its "
+            f"times make {fps:g}; give fps="
+        )
     if times is None:
         times = np.arange(first, last + 1) / fps
     return [
@@ -137,12 +153,19 @@ def every_time(frames: Sequence[int], stated: Array, where: str) -> Array:
     return every
 
 
-def _check_size(where: str, length: int, people: int, joints: int) -> None:
-    if length > MAX_FRAMES or joints > MAX_JOINTS or length * people * joints > MAX_POINTS:
+def _check_size(found: Found, length: int, people: int, joints: int) -> None:
+    points, stated = length * people * joints, len(found.frames) * joints
+    if length > MAX_FRAMES or joints > MAX_JOINTS or points > MAX_POINTS:
         raise SourceError(
-            f"{where} must have at most {MAX_FRAMES} frames, {MAX_JOINTS} joints and "
+            f"{found.where} must have at most {MAX_FRAMES} frames, {MAX_JOINTS} joints and "
             f"{MAX_POINTS} points in all, but its frame numbers span {length} frames with "
             f"{people} people of {joints} joints; split it"
+        )
+    if points > FREE_POINTS and stated < LEAST_STATED * points:
+        raise SourceError(
+            f"{found.where} must show people in at least {LEAST_STATED:.0%} of the frames that "
+            f"its frame numbers span, but has {len(found.frames)} poses in {length} frames with "
+            f"{people} people; is a frame number wrong? Else split it"
         )
 
 
@@ -168,6 +191,9 @@ def associate(found: Found) -> list[str]:
     The distance of two poses is the mean over the joints that both have. Somebody may move by
     half the diagonal of the body's box from one sighting to the next, and is forgotten after 60
     frames. Each frame is matched as a whole (Hungarian method).
+
+    Raises:
+        SourceError: If a frame holds more people than any camera sees.
     """
     names = [""] * len(found.frames)
     order = np.argsort(np.asarray(found.frames), kind="stable")
@@ -177,7 +203,15 @@ def associate(found: Found) -> list[str]:
     for group in np.split(order, np.flatnonzero(np.diff(frames)) + 1):
         now = found.frames[group[0]]
         last = {name: seen for name, seen in last.items() if now - seen[0] <= _MEMORY}
+        if len(last) > 2 * MAX_PEOPLE:  # whoever was seen last
+            newest = sorted(last.items(), key=lambda item: item[1][0])[-2 * MAX_PEOPLE :]
+            last = dict(newest)
         known = list(last)
+        if len(group) > MAX_PEOPLE:
+            raise SourceError(
+                f"{found.where}, frame {now}: must hold at most {MAX_PEOPLE} people, but holds "
+                f"{len(group)}"
+            )
         poses = [found.keypoints[i] for i in group]
         cost = _distances(poses, [last[name][1] for name in known])
         for row, track in zip(*linear_sum_assignment(cost), strict=True):

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,8 @@ from typing import Any
 import numpy as np
 
 from kpcomplete.errors import SourceError
+from kpcomplete.limits import MAX_BYTES, MAX_FRAMES, MAX_PIXEL, parse
 from kpcomplete.pose import Array
-
-MAX_BYTES = 2 * 1024**3  # text is held in memory several times over
-MAX_FRAMES = 10_000_000  # 92 hours at 30 frames per second
-MAX_JOINTS = 1000
-MAX_PIXEL = 1e6  # further out is no image but a wrong column or a broken number
-MAX_POINTS = 100_000_000  # frames x people x joints; about 2 GB
 
 
 def read_text(path: Path) -> str:
@@ -65,13 +59,8 @@ def read_json(path: Path) -> Any:
 
 @lru_cache(maxsize=1)
 def _read_json(path: Path, _version: Any) -> Any:
-    def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no number")
-
     try:
-        return json.loads(read_text(path), parse_constant=refuse)
-    except RecursionError:
-        raise SourceError(f"keypoint file {str(path)!r} is nested too deeply") from None
+        return parse(read_text(path))
     except ValueError as error:
         if isinstance(error, SourceError):
             raise

@@ -11,7 +11,8 @@ import numpy as np
 from kpcomplete.errors import SourceError
 from kpcomplete.importer._names import skeleton_of
 from kpcomplete.importer._people import Found, every_time, sequences
-from kpcomplete.importer._text import MAX_FRAMES, entry, forget, image_size_of, numbers, read_json
+from kpcomplete.importer._text import entry, forget, image_size_of, numbers, read_json
+from kpcomplete.limits import MAX_FRAMES
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import Skeleton
 

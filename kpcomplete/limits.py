@@ -1,0 +1,52 @@
+"""How large a file from elsewhere may be, so that none fills the memory or never ends."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+MAX_BYTES = 2 * 1024**3  # of text, which is held in memory several times over
+MAX_DEPTH = 64  # of JSON: lists and objects within each other
+MAX_FRAMES = 10_000_000  # 92 hours at 30 frames per second
+MAX_JOINTS = 1000
+MAX_PEOPLE = 200  # in one frame: two full buses
+MAX_CLASSES = 1000  # of a task
+MAX_RATE = 100_000.0  # frames per second
+MAX_PIXEL = 1e6  # further out is no image but a wrong column or a broken number
+MAX_POINTS = 100_000_000  # frames x people x joints; about 2 GB
+FREE_POINTS = 10_000_000  # above it a file must state a share of the points that it asks memory for
+LEAST_STATED = 1 / 20  # that share
+
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+_CLOSES = bytes(int(code in b"]}") for code in range(256))
+
+
+def parse(text: str | bytes) -> Any:
+    """Return a JSON document.
+
+    Raises:
+        ValueError: If it is none, is nested too deeply, or holds NaN or an infinity.
+    """
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no number")
+
+    deep = depth(text)
+    if deep > MAX_DEPTH:
+        raise ValueError(
+            f"nested too deeply: {deep} lists and objects within each other, where {MAX_DEPTH} is "
+            "the most"
+        )
+    return json.loads(text, parse_constant=refuse)
+
+
+def depth(text: str | bytes) -> int:
+    """Return how deep JSON is nested; brackets in its strings count, too.
+
+    Example:
+        >>> depth('{"a": [[1], [2]]}')
+        3
+    """
+    plain = text.encode(errors="replace") if isinstance(text, str) else text
+    closes = np.frombuffer(plain.translate(_CLOSES, _OTHERS), dtype=np.int8)
+    return int(np.cumsum(1 - 2 * closes, dtype=np.int32).max(initial=0))
