@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 ROOT = Path(__file__).parents[1]
 CHOICES = {"anomaly", "corruption", "completer", "data", "detector", "executor", "exporter", "gate",
            "head", "importer", "lifter", "model", "objective", "penalty", "sink", "source",
-           "benchmark"}  # fmt: skip
-PLACES = {"app", "cabin", "sample", "weights"}  # folders that are no choice
+           "benchmark",
+           "show", "format"}  # fmt: skip
+PLACES = {"app", "cabin", "sample", "scene", "weights"}  # folders that are no choice
 # choices of values, not of classes
 SETTINGS = {"experiment", "occlusion", "skeleton", "window", "trainer", "way"}
 PARTS = sorted(p for group in CHOICES for p in (ROOT / "conf" / group).glob("*.yaml"))

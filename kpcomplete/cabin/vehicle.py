@@ -112,11 +112,15 @@ class Car:
 
     def shapes(self, wheel: Wheel) -> list[Shape]:
         """Everything that does not move."""
+        return [*self.furniture(wheel), *self.shell()]
+
+    def furniture(self, wheel: Wheel) -> list[Shape]:
+        """Seats, dash and console."""
         shift = np.array([0.0, self.dash, self.high])
         dash = [*moved(_dash(), shift), *_instruments(wheel, shift)]
         console = moved(_console(), (0.0, 0.0, self.console))
         seats = [*_front_seat(FRONT, self.left), *_front_seat(-FRONT, self.right)]
-        return [*seats, *_rear(), *dash, *console, *self._shell()]
+        return [*seats, *_rear(), *dash, *console]
 
     def mesh(self, wheel: Wheel, extra: Sequence[Shape] = ()) -> Mesh:
         """The surface of all `shapes` and some more, before lighting."""
@@ -134,7 +138,7 @@ class Car:
         outside = np.linalg.norm(np.maximum(core, 0.0), axis=-1)
         return np.asarray(np.maximum(outside - panel.edge, 0.0))
 
-    def _shell(self) -> list[Shape]:
+    def shell(self) -> list[Shape]:
         """Floor, doors, pillars, roof."""
         parts: list[Shape] = [
             box((0.0, 0.3, 0.02), (1.5, 2.4, 0.04), DARK, 0.01, 0.08),

@@ -1,0 +1,133 @@
+"""Bodies of joints and bones."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from kpcomplete.pose import Array, Visibility
+from kpcomplete.scene import colours
+from kpcomplete.scene.parts import RGB, Mesh, merge
+from kpcomplete.scene.primitives import balls, rods
+from kpcomplete.skeleton import Skeleton
+
+_THICK, _LIMB, _THIN = 0.030, 0.024, 0.007  # metres: trunk, arms and legs, face and hands
+_TRUNK = ("shoulder", "hip", "neck", "spine", "thorax", "pelvis")
+_LIMBS = ("elbow", "wrist", "knee", "ankle")
+_CERTAIN, _VAGUE = 0.02, 0.20  # metres of a standard deviation, from opaque to all but gone
+_LEAST, _MOST, _UNKNOWN = 0.25, 0.9, 0.6  # opacity of what is completed
+
+
+def opacity(std: Array | None, count: int) -> Array:
+    """Return how solid completed joints ``[J]`` are: the less, the less certain they are.
+
+    Args:
+        std: ``[J]`` metres, NaN where unknown; or None.
+        count: J.
+    """
+    if std is None:
+        return np.full(count, _UNKNOWN)
+    share = 1 - (std - _CERTAIN) / (_VAGUE - _CERTAIN)
+    clear: Array = np.where(
+        np.isnan(std), _UNKNOWN, np.clip(share, 0, 1) * (_MOST - _LEAST) + _LEAST
+    )
+    return clear
+
+
+def body(
+    points: Array,
+    skeleton: Skeleton,
+    *,
+    state: Array | None = None,
+    std: Array | None = None,
+    colour: RGB | None = None,
+    thickness: float = 1.0,
+    least: float = 0.0,
+) -> Mesh:
+    """Return a person: seen joints in the colours of their sides, completed ones translucent.
+
+    Args:
+        points: ``[J, 3]`` metres, NaN where unknown.
+        skeleton: Of the joints.
+        state: ``[J]``, values of `Visibility`; None: all were seen.
+        std: ``[J]`` metres, see `opacity`.
+        colour: Of the whole body instead.
+        thickness: Of joints and bones, 1 is usual.
+        least: Opacity of a completed joint at least.
+    """
+    count = len(skeleton)
+    state = np.full(count, Visibility.OBSERVED) if state is None else state
+    completed = state == Visibility.COMPLETED
+    paint = np.tile(np.asarray(colour, np.float64), (count, 1)) if colour else _sides(skeleton)
+    if colour is None:
+        mixed = 0.3 * paint + 0.7 * np.asarray(colours.COMPLETED)
+        paint = np.where(completed[:, None], mixed, paint)
+    solid = np.where(completed, np.maximum(opacity(std, count), least), 1.0)
+    return painted(points, skeleton, np.column_stack([paint, solid]), thickness=thickness)
+
+
+def painted(points: Array, skeleton: Skeleton, paint: Array, *, thickness: float = 1.0) -> Mesh:
+    """Return a person of given colours.
+
+    Args:
+        points: ``[J, 3]`` metres, NaN where unknown; such joints, and bones to them, are left out.
+        skeleton: Of the joints.
+        paint: ``[J, 4]``.
+        thickness: Of joints and bones.
+    """
+    known = np.isfinite(points).all(axis=-1)
+    bones = skeleton.bone_indices[known[skeleton.bone_indices].all(axis=1)]
+    radii = thickness * _radii(skeleton)
+    ends = points[bones].astype(np.float64)
+    thin = 0.72 * radii[bones].min(axis=1)
+    # a bone is as clear as its vaguer end, so that it stops being solid with what it hangs on
+    hues = paint[bones]
+    hues[..., 3] = hues[..., 3].min(axis=1, keepdims=True)
+    return merge(
+        [
+            balls(points[known].astype(np.float64), radii[known], paint[known]),
+            rods(ends[:, 0], ends[:, 1], thin, hues),
+        ]
+    )
+
+
+def flat(
+    keypoints: Array, skeleton: Skeleton, paint: Array, middle: Sequence[float], height: float
+) -> Mesh:
+    """Return joints of a picture as an upright body without depth.
+
+    Args:
+        keypoints: ``[J, 2]`` of any unit, y down, NaN where unknown.
+        skeleton: Of the joints.
+        paint: ``[J, 4]``.
+        middle: Where it stands, metres.
+        height: Metres from its highest joint to its lowest.
+    """
+    known = np.isfinite(keypoints).all(axis=-1)
+    if not known.any():
+        return merge([])
+    low, high = keypoints[known].min(axis=0), keypoints[known].max(axis=0)
+    scale = height / max(float((high - low).max()), 1e-6)
+    off = (keypoints - (low + high) / 2) * scale
+    points = np.stack([off[:, 0], np.zeros(len(off)), -off[:, 1]], axis=-1) + np.asarray(middle)
+    return painted(points, skeleton, paint, thickness=0.7)
+
+
+@cache
+def _sides(skeleton: Skeleton) -> Array:
+    return np.array([colours.side(joint) for joint in skeleton.joints])
+
+
+@cache
+def _radii(skeleton: Skeleton) -> Array:
+    """Return the radius of each joint, metres."""
+
+    def radius(joint: str) -> float:
+        words = joint.split("_")
+        if any(word in words for word in _TRUNK):
+            return _THICK
+        if any(word in words for word in _LIMBS):
+            return _LIMB
+        return 2 * _THIN if joint == "nose" else _THIN
+
+    return np.array([radius(joint) for joint in skeleton.joints])
