@@ -1,8 +1,9 @@
 """What is still to be done of a batch, and how often each part of it is tried."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kpcomplete.manifest import DAMAGED, DONE, QUARANTINED
 
@@ -193,3 +194,13 @@ class _Parts:
     attempts: int = 0
     problem: str = ""
     over: bool = False
+
+
+def paths(folder: Path | str, stem: str, outputs: Mapping[str, str | None]) -> dict[str, Path]:
+    """Return output name to path."""
+    return {n: Path(folder) / f"{stem}{ending}" for n, ending in outputs.items() if ending}
+
+
+def digest_name(stem: str) -> str:
+    """Return the name of a recording's digest in the store."""
+    return f".digests/{stem}.parquet"

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from kpcomplete import fleet_page
 from kpcomplete.archive import read_archive
+from kpcomplete.backlog import digest_name
 from kpcomplete.errors import SourceError
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.manifest import DAMAGED, DONE, Entry
@@ -16,7 +17,6 @@ from kpcomplete.recording import Recording
 from kpcomplete.result import Person, Result
 from kpcomplete.sink.digest import DIGEST, Digest
 from kpcomplete.store import Store
-from kpcomplete.work import digest_name
 
 log = logging.getLogger(__name__)
 

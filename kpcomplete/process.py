@@ -7,13 +7,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kpcomplete.backlog import Backlog, Finished, Task
+from kpcomplete.backlog import Backlog, Finished, Task, paths
 from kpcomplete.errors import OutputError, SettingError
 from kpcomplete.executor import Executor, Work
 from kpcomplete.executor.serial import Serial
 from kpcomplete.manifest import RUNNING, Entry, Manifest, now
 from kpcomplete.store import Store, open_store
-from kpcomplete.work import paths
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,7 @@
 """Where outputs go: a folder of this machine, or an address that fsspec knows."""
 
 import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -116,8 +117,8 @@ class Folder:
 
     def remove(self, name: str) -> None:
         path = self.path / name
-        with contextlib.suppress(FileNotFoundError), guard(path):
-            path.unlink()
+        with guard(path):
+            path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             if path.parent != self.path:
                 path.parent.rmdir()  # stays while something is in it
@@ -135,9 +136,8 @@ class Folder:
         if _lives(process):
             return
         for folder in (self.path, *(p for p in self.path.glob(".*") if p.is_dir())):
-            for path in folder.glob(f".*.part-{process}"):
-                if path.name.startswith((f".{stem}.", f".{stem}-")):
-                    path.unlink(missing_ok=True)
+            for path in folder.glob(f".{glob.escape(stem)}.*.part-*-{process}"):
+                path.unlink(missing_ok=True)
 
 
 class Address:

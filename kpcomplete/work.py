@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from kpcomplete.backlog import SPLIT, Outcome, Task
+from kpcomplete.backlog import SPLIT, Outcome, Task, digest_name, paths
 from kpcomplete.errors import KpcompleteError, OutputError, SettingError
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.manifest import DAMAGED, DONE, FAILED
@@ -138,16 +138,6 @@ class Worker:
             pieces=task.pieces,
             made_by=f"{self.pipeline.detector!r} {self.chunk} {self.overlap}",
         )
-
-
-def paths(folder: Path | str, stem: str, outputs: Mapping[str, str | None]) -> dict[str, Path]:
-    """Return output name to path."""
-    return {n: Path(folder) / f"{stem}{ending}" for n, ending in outputs.items() if ending}
-
-
-def digest_name(stem: str) -> str:
-    """Return the name of a recording's digest in the store."""
-    return f".digests/{stem}.parquet"
 
 
 def _told(task: Task, frames: int, problem: str | None) -> Outcome:
