@@ -11,6 +11,7 @@ from kpcomplete.lifter import Stream
 from kpcomplete.lifter.growing import Growing
 from kpcomplete.lifter.sight import Sight
 from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.rows import Visits
 
 LEAST = 3  # joints that must be given in a frame for its 3D to mean anything
 ENOUGH = 150  # frames after which a body is measured
@@ -48,8 +49,7 @@ class Following:
     def __init__(self, stream: Stream, camera: Camera, rigid: bool) -> None:
         self._stream, self._camera = stream, camera
         self._growing = Growing(ENOUGH) if rigid else None
-        self._absent: dict[str, int] = {}  # frames since each seat's person was seen
-        self._visits: dict[str, int] = {}  # how many people were seen on each seat
+        self._visits = Visits(_PATIENCE)
 
     @torch.inference_mode()
     def __call__(self, people: Mapping[str, PoseSequence]) -> dict[str, Solid]:
@@ -59,24 +59,19 @@ class Following:
             people: Seat to the next frame.
         """
         known = {seat: bool((~poses.is_missing).sum() >= LEAST) for seat, poses in people.items()}
-        absent = {seat: self._absent.get(seat, _PATIENCE) for seat in people}
-        for seat, frames in absent.items():
-            if known[seat] and frames >= _PATIENCE:
-                self._visits[seat] = self._visits.get(seat, 0) + 1
-        self._absent = {seat: 0 if known[seat] else n + 1 for seat, n in absent.items()}
-        seats = [seat for seat in people if self._absent[seat] < _PATIENCE]
-        if not seats:
+        names = self._visits(known)
+        if not names:
             return {}
-        names = [f"{seat} {self._visits[seat]}" for seat in seats]
-        found = self._stream(Sight.together([people[s] for s in seats], self._camera), names)
+        sight = Sight.together([people[seat] for seat in names], self._camera)
+        found = self._stream(sight, list(names.values()))
         points, std = found.points[:, 0].numpy(), found.std[:, 0].numpy()
-        there = np.array([known[seat] for seat in seats])
+        there = np.array([known[seat] for seat in names])
         if self._growing:
             usable = there & np.isfinite(points).all(axis=(1, 2))
-            points = self._growing(points, std, usable, names)
+            points = self._growing(points, std, usable, list(names.values()))
         points = np.where(there[:, None, None], points, np.nan).astype(np.float32)
         std = np.where(there[:, None], std, np.nan).astype(np.float32)
         return {
             seat: Solid(points=points[i : i + 1], std=std[i : i + 1])
-            for i, seat in enumerate(seats)
+            for i, seat in enumerate(names)
         }

@@ -21,7 +21,7 @@ _PLACES = {"nose": (0.0, -0.65), "ear": (0.2, -0.65), "eye": (0.08, -0.75), "mou
            "wrist": (0.5, 1.1)}  # fmt: skip
 
 # Lengths in body units when neither nose and shoulders nor both shoulders are seen.
-_LENGTHS = {
+LENGTHS = {
     ("nose", "left_shoulder"): 0.8, ("nose", "right_shoulder"): 0.8,
     ("left_ear", "right_ear"): 0.42, ("left_eye", "right_eye"): 0.18,
     ("nose", "left_ear"): 0.33, ("nose", "right_ear"): 0.33,
@@ -37,10 +37,10 @@ _LENGTHS = {
 # Without a nose the shoulders alone would tell the size, and a side view hardly separates them (5
 # times too small for real drivers). Then these count too, a little shortened: the longest of
 # several lengths is above their middle.
-_TRUNK = tuple(
+TRUNK = tuple(
     (f"{side}_shoulder", f"{side}_{end}") for side in ("left", "right") for end in ("elbow", "hip")
 )
-_TRUNK_SHARE = 0.85
+TRUNK_SHARE = 0.85
 _SHOULDERS = ("left_shoulder", "right_shoulder")
 
 
@@ -118,16 +118,16 @@ def _scale(batch: PoseBatch) -> Tensor:
         return batch.keypoints.new_ones(len(batch))
     points = _points(batch)
     nose, left, right = points(["nose", *_SHOULDERS]).unbind(dim=2)
-    first, second = (points(ends) for ends in zip(*_LENGTHS, strict=True))
+    first, second = (points(ends) for ends in zip(*LENGTHS, strict=True))
     first = torch.cat([torch.stack([nose, left], dim=2), first], dim=2)
     second = torch.cat([torch.stack([(left + right) / 2, right], dim=2), second], dim=2)
     lengths = (first - second).norm(dim=-1).nanmedian(dim=1).values.mT
     head, shoulders = 1.5 * lengths[0], lengths[1]
-    others = lengths[2:] / lengths.new_tensor(list(_LENGTHS.values()))[:, None]
+    others = lengths[2:] / lengths.new_tensor(list(LENGTHS.values()))[:, None]
     # foreshortening only shrinks: the longest tells most
     fallback = others.nan_to_num(-torch.inf).amax(dim=0)
-    trunk = others[[list(_LENGTHS).index(bone) for bone in _TRUNK]].nan_to_num(-torch.inf)
-    faceless = torch.maximum(shoulders, _TRUNK_SHARE * trunk.amax(dim=0))  # NaN: no shoulders
+    trunk = others[[list(LENGTHS).index(bone) for bone in TRUNK]].nan_to_num(-torch.inf)
+    faceless = torch.maximum(shoulders, TRUNK_SHARE * trunk.amax(dim=0))  # NaN: no shoulders
     scale = torch.where(head.isfinite(), torch.fmax(head, shoulders), faceless)
     scale = torch.where(scale.isfinite() & (scale > 0), scale, fallback)
     return torch.where(scale.isfinite() & (scale > 0), scale, 1.0)

@@ -15,7 +15,8 @@ from kpcomplete.detector import Detector
 from kpcomplete.frame import Frame
 from kpcomplete.gate import Gate
 from kpcomplete.gate.watch import Guard
-from kpcomplete.head import Head
+from kpcomplete.head import Head, Watch
+from kpcomplete.head import Streaming as Follows
 from kpcomplete.lens import Lens
 from kpcomplete.lifter import Lifter
 from kpcomplete.lifting import Lifting, Solid
@@ -74,7 +75,7 @@ class Pipeline:
         windows = _Windows(self.completer, self.max_absence)
         guard = Guard(self.gate) if self.gate else None
         lifting = self._lifting(source.info.image_size)
-        watch = self.head.watch() if self.head else None
+        watch = self._watch(live is not None)
         for view in self.window.slide(frames):
             found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
             seats = tuple(self.detector.seats) or tuple(found)
@@ -84,7 +85,8 @@ class Pipeline:
             raw = {seat: sequence(shown, seat, source.info) for seat in seats}
             trusted = {seat: _trusted(raw[seat], self.min_confidence) for seat in seats}
             if guard:
-                trusted = {seat: poses.hide(guard(raw[seat])) for seat, poses in trusted.items()}
+                doubted = guard.follow(raw) if live else {seat: guard(raw[seat]) for seat in seats}
+                trusted = {seat: poses.hide(doubted[seat]) for seat, poses in trusted.items()}
             done = (live or windows)(trusted)
             solid: Mapping[str, Solid] = {}
             if lifting:
@@ -108,6 +110,10 @@ class Pipeline:
         if self.lifter is None:
             return None
         return Lifting(lifter=self.lifter, camera=self.lens.camera(image_size))
+
+    def _watch(self, live: bool) -> Watch | None:
+        stream = self.head.stream() if live and isinstance(self.head, Follows) else None
+        return stream or (self.head.watch() if self.head else None)
 
     def _live(self) -> "_Live | None":
         """Return how frames are completed one by one, if they can be and are to be."""

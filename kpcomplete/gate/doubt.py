@@ -68,10 +68,15 @@ class Doubt(nn.Module):
         self, batch: PoseBatch, edges: Tensor | None = None, asked: slice = slice(None)
     ) -> Tensor:
         """Return ``[B, T, J, SIGNS]`` of the frames asked about, see `kpcomplete.gate.signs`."""
+        return signs(batch, edges, self.surroundings, asked)
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What leaves out joints one by one and part by part."""
         if self._rest is None:
             factor = self.factor.tril()
             self._rest = Surroundings(self.weight, self.mean, factor @ factor.mT, ways())
-        return signs(batch, edges, self._rest, asked)
+        return self._rest
 
     def weigh(self, found: Tensor, joint: Tensor) -> Tensor:
         """Return logits ``[...]`` of signs ``[..., SIGNS]`` of joints ``[...]``, by number."""

@@ -10,6 +10,7 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import ModelFileError
 from kpcomplete.gate.confidence import check_distrust, lasting
 from kpcomplete.gate.doubt import Doubt
+from kpcomplete.gate.live import Live
 
 
 class Learned:
@@ -46,3 +47,7 @@ class Learned:
         asked = lasting(batch.times.shape[1], last)
         doubt = self.network(batch, edges, asked).sigmoid()
         return torch.where(batch.observed[:, asked], doubt, 0.0)
+
+    def stream(self, window: int) -> Live:
+        """Return the same frame by frame, for one recording."""
+        return Live(self.network, window=window)

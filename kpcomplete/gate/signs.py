@@ -26,9 +26,10 @@ _PARENT = {"eye": "nose", "ear": "nose", "mouth": "nose", "nose": "shoulder", "e
            "wrist": "elbow", "pinky": "wrist", "index": "wrist", "thumb": "wrist",
            "hip": "shoulder", "knee": "hip", "ankle": "knee", "heel": "ankle", "foot": "ankle",
            "shoulder": "shoulder"}  # fmt: skip
-_SLOW, _FAST = 1.0, 0.2  # seconds after which what was counts 1/e
+SLOW, FAST = 1.0, 0.2  # seconds after which what was counts 1/e
+USUAL = 5.0  # seconds, likewise, of what is usual of a bone
 _AT_ONCE = 128  # frames that are summed by one matrix
-_FAR = 4.0  # body units; no distance says more than this one
+FAR = 4.0  # body units; no distance says more than this one
 
 
 class Layout(NamedTuple):
@@ -105,7 +106,7 @@ def signs(
         asked: The frames whose signs are wanted; the others are their past.
     """
     points = torch.where(batch.observed[..., None], batch.keypoints, 0.0)
-    points = points.clamp(-3 * _FAR, 3 * _FAR)
+    points = points.clamp(-3 * FAR, 3 * FAR)
     sure = torch.where(batch.observed, batch.confidence, 0.0).clamp(1e-3, 1 - 1e-3).logit()
     trusted = batch.observed & (batch.confidence >= TRUSTED)
     now = points[:, asked]
@@ -129,7 +130,7 @@ def _confidences(sure: Tensor, trusted: Tensor, times: Tensor) -> list[Tensor]:
     share = torch.nn.functional.one_hot(part, of).to(sure)
     share = share / share.sum(dim=0)
     of_parts = sure @ share  # [B, T, P]
-    slow, fast = faded(torch.cat([sure, sure.abs()], dim=-1), times, (_SLOW, _FAST))
+    slow, fast = faded(torch.cat([sure, sure.abs()], dim=-1), times, (SLOW, FAST))
     joints = sure.shape[-1]
     everywhere = [of_parts[..., p, None].expand_as(sure) for p in range(of)]
     return [
@@ -161,8 +162,8 @@ def _places(points: Tensor, trusted: Tensor, rest: Surroundings) -> list[Tensor]
         square = (c * x * x - 2 * b * x * y + a * y * y) / volume
         found += [
             square.clamp(0, 1e4).log1p(),
-            torch.hypot(x, y).clamp_max(_FAR),
-            y.clamp(-_FAR, _FAR),
+            torch.hypot(x, y).clamp_max(FAR),
+            y.clamp(-FAR, FAR),
             volume.log() / 4,
         ]
     return [sign.reshape(*size, len(who.kind)) for sign in found]
@@ -171,10 +172,10 @@ def _places(points: Tensor, trusted: Tensor, rest: Surroundings) -> list[Tensor]
 def _bones(points: Tensor, sure: Tensor, trusted: Tensor, times: Tensor) -> list[Tensor]:
     """Length of the bone, against what it was when the detector was sure, and its other end."""
     parent = layout().parent
-    length = (points - points[:, :, parent]).norm(dim=-1).clamp(1e-2, _FAR).log()
+    length = (points - points[:, :, parent]).norm(dim=-1).clamp(1e-2, FAR).log()
     known = (trusted & trusted[..., parent]).to(length)
     joints = length.shape[-1]
-    (sums,) = summed(torch.cat([known * length, known], dim=-1), times, (5.0,))
+    (sums,) = summed(torch.cat([known * length, known], dim=-1), times, (USUAL,))
     count = sums[..., joints:]
     usual = sums[..., :joints] / count.clamp_min(1e-6)
     change = torch.where(count > 0, length - usual, 0.0)
@@ -191,7 +192,7 @@ def _movements(points: Tensor, observed: Tensor, times: Tensor) -> list[Tensor]:
     turn[:, 1:] = step[:, 1:] - step[:, :-1]
     size = torch.cat([step.norm(dim=-1), turn.norm(dim=-1)], dim=-1).clamp_max(30).log1p()
     joints = points.shape[2]
-    slow, fast = faded(size, times, (_SLOW, _FAST))
+    slow, fast = faded(size, times, (SLOW, FAST))
     return [size[..., :joints], fast[..., :joints], slow[..., :joints], fast[..., joints:],
             slow[..., joints:]]  # fmt: skip
 
@@ -199,12 +200,14 @@ def _movements(points: Tensor, observed: Tensor, times: Tensor) -> list[Tensor]:
 def _company(points: Tensor, sure: Tensor, observed: Tensor) -> list[Tensor]:
     """Distance to the nearest joint of another part, and to the same joint of the other side."""
     who = layout()
-    apart = torch.cdist(points, points[:, :, who.key]).clamp_max(_FAR)
+    apart = torch.cdist(
+        points, points[:, :, who.key], compute_mode="donot_use_mm_for_euclid_dist"
+    ).clamp_max(FAR)  # products of matrices lose the distances of neighbours
     same = who.part[:, None] == who.part[who.key]
-    apart = torch.where(same | ~observed[..., None, who.key], _FAR, apart)
+    apart = torch.where(same | ~observed[..., None, who.key], FAR, apart)
     nearest, which = apart.min(dim=-1)
     rival = sure[..., who.key].gather(-1, which)
-    twin = (points - points[:, :, who.mirror]).norm(dim=-1).clamp_max(_FAR)
+    twin = (points - points[:, :, who.mirror]).norm(dim=-1).clamp_max(FAR)
     return [nearest, rival - sure, (-4 * nearest).exp() * (rival - sure), twin]
 
 
@@ -216,7 +219,7 @@ def _whereabouts(points: Tensor, edges: Tensor | None) -> list[Tensor]:
     else:
         low, high = edges[:, None, None, :2], edges[:, None, None, 2:]
         inside = torch.cat([points - low, high - points], dim=-1).amin(dim=-1)
-    return [x.abs().clamp_max(_FAR), y.clamp(-_FAR, _FAR), inside.clamp(-1, 1)]
+    return [x.abs().clamp_max(FAR), y.clamp(-FAR, FAR), inside.clamp(-1, 1)]
 
 
 def faded(values: Tensor, times: Tensor, seconds: tuple[float, ...]) -> list[Tensor]:

@@ -12,7 +12,7 @@ LOST = 100.0
 NOISE = 0.002
 """Variance of a joint that is trusted: a detector's usual error, 4 % of a shoulder width."""
 _KEPT = 64  # patterns whose matrices are remembered
-_LIKELY = 4  # Gaussians that count in a frame: those that explain it best
+LIKELY = 4  # Gaussians that count in a frame: those that explain it best
 
 
 class Elsewhere(NamedTuple):
@@ -114,7 +114,7 @@ class Surroundings:
         pull = apart @ solved.precision
         every = self.weight.log()[:, None] + (solved.volume[:, None] - (pull * apart).sum(-1)) / 2
         # of each frame by itself, so that no frame depends on others
-        every, likely = every.T.topk(min(_LIKELY, len(every)), dim=1)  # [n, K']
+        every, likely = every.T.topk(min(LIKELY, len(every)), dim=1)  # [n, K']
         pull = _pairs(pull[likely, torch.arange(len(points))[:, None]])
         left = iter(solved.left)
         out = []

@@ -1,6 +1,6 @@
 """Gates on sequences in pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
-from kpcomplete.gate import Gate
+from kpcomplete.gate import Gate, Stream, Streaming
 from kpcomplete.gate.signs import TRUSTED
 from kpcomplete.pose import Array, PoseSequence
 
@@ -26,6 +26,7 @@ class Guard:
         self.gate, self.past = gate, past
         self._seen: dict[str, PoseSequence] = {}  # the last frames that were judged
         self._hidden: dict[str, dict[float, Array]] = {}  # what was distrusted, by time
+        self._stream: Stream | None = None
 
     def __call__(self, raw: PoseSequence) -> Array:
         """Return which joints of a person are distrusted, ``[T, J]`` bool.
@@ -43,6 +44,25 @@ class Guard:
             self._seen[raw.person] = shown[max(0, len(shown) - self.past) :]
         self._hidden[raw.person] = {time: known[time] for time in raw.times.tolist()}
         return np.array([*self._hidden[raw.person].values()]).reshape(raw.confidence.shape)
+
+    def follow(self, raw: Mapping[str, PoseSequence]) -> dict[str, Array]:
+        """Return seat to distrusted joints ``[1, J]`` of the next frame, when live.
+
+        Args:
+            raw: Seat to all that was reported in that frame, of everyone who is followed.
+        """
+        if not isinstance(self.gate, Streaming):
+            return {seat: self(poses) for seat, poses in raw.items()}
+        people = list(raw.values())
+        if not people:
+            return {}
+        if self._stream is None:
+            self._stream = self.gate.stream(self.past + 1)
+        doubt = self._stream(
+            PoseBatch.from_sequences(people), [poses.image_size for poses in people],
+            list(raw), float(people[0].times[0]),
+        )  # fmt: skip
+        return dict(zip(raw, (doubt > self.gate.distrust)[:, None], strict=True))
 
     def _judge(self, shown: PoseSequence, last: int) -> Array:
         if not shown.is_observed.any():

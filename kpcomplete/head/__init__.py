@@ -35,3 +35,11 @@ class Head(Protocol):
     def watch(self) -> Watch:
         """Return what follows a new recording."""
         ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A head with a live form that need not look at a whole window for each frame."""
+
+    def stream(self) -> Watch | None:
+        """Return what follows a new recording frame by frame; None if there is no such form."""

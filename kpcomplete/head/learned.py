@@ -11,6 +11,7 @@ from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import ModelFileError
 from kpcomplete.head import UNKNOWN
+from kpcomplete.head.live import Live
 from kpcomplete.head.several import Several
 from kpcomplete.pose import Array, PoseSequence
 
@@ -45,6 +46,10 @@ class Learned:
     def watch(self) -> "Watch":
         """Return what follows a new recording."""
         return Watch(self.network)
+
+    def stream(self) -> Live | None:
+        """Return the same frame by frame; None if the encoder has no such form."""
+        return Live(self.network) if Live.can(self.network) else None
 
 
 class Watch:

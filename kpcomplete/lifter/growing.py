@@ -7,6 +7,7 @@ import numpy as np
 from kpcomplete.lifter.bones import ENDS, HEAD, LIMBS, SIDES
 from kpcomplete.pose import Array
 from kpcomplete.rows import Rows
+from kpcomplete.single import squared
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 _SKELETON = Skeleton.load(CANONICAL)
@@ -78,7 +79,7 @@ class Growing:
     def _measure(self, who: Array, points: Array, std: Array, offsets: Array) -> None:
         rows = self._rows
         weight = 1 / np.square(_deviations(std))
-        rows["lengths"][who] += np.sqrt(np.square(_lines(points)).sum(axis=-1)) * weight
+        rows["lengths"][who] += np.sqrt(squared(_lines(points))) * weight
         rows["weights"][who] += weight
         shapes = rows["shapes"][who]
         first = rows["frames"][who] == 0
@@ -94,7 +95,7 @@ class Growing:
         pairs = lengths[:, 3:].reshape(len(who), 2, -1)
         lengths[:, 3:] = np.tile(pairs.mean(axis=1), 2)
         lines = _lines(points)
-        lines *= (lengths / np.maximum(np.sqrt(np.square(lines).sum(axis=-1)), 1e-12))[..., None]
+        lines *= (lengths / np.maximum(np.sqrt(squared(lines)), 1e-12))[..., None]
         out = points.copy()
         root = points[:, _SHOULDERS].mean(axis=1)
         half = np.stack([lines[:, 0], -lines[:, 0]], axis=1) / 2

@@ -6,6 +6,7 @@ import numpy as np
 
 from kpcomplete.lifter.placing import BELIEVED, BONES, FARTHEST, LEAST, METRES, NECK, SHARP
 from kpcomplete.pose import Array
+from kpcomplete.single import dot, squared
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 _SKELETON = Skeleton.load(CANONICAL)
@@ -47,11 +48,11 @@ class Moment:
         weight = np.where(both > 0, 0.0, there + 1e-6)
         weight[:, _SHOULDERS] = np.maximum(both, weight[:, _SHOULDERS])
         middle = (weight * rays).sum(axis=1)
-        middle /= np.maximum(np.sqrt(np.square(middle).sum(axis=-1, keepdims=True)), 1e-12)
+        middle /= np.maximum(np.sqrt(squared(middle)), 1e-12)[:, None]
         turn = _toward(middle)
         turned = rays @ turn.swapaxes(1, 2)
         plane = turned[..., :2]
-        aside = np.sqrt(np.square(plane).sum(axis=-1))
+        aside = np.sqrt(squared(plane))
         angle = np.arctan2(aside, turned[..., 2]) / np.maximum(aside, 1e-6)
         flat = plane * angle[..., None] * there
         size = _size(flat, given)
@@ -90,7 +91,7 @@ class Moment:
         trust = self.given / (1 + spread + np.exp(2 * np.clip(doubt, -9, 3)))[..., None]
         far = np.exp(np.clip(outputs[:, -1], -1.5, 1.5)) * metres[:, 0] / unit
         solid = shape + self._root(shape, trust, far, unit)[:, None]
-        along = np.maximum((solid * self.rays).sum(axis=-1, keepdims=True), 0.05)
+        along = np.maximum(dot(solid, self.rays)[..., None], 0.05)
         solid += trust * (along * self.rays - solid)
         return solid @ self.turn, metres * np.exp(np.clip(own[..., 3], -6, 3))
 
@@ -99,7 +100,7 @@ class Moment:
         total = trust.sum(axis=(1, 2))
         pull = 0.1 * np.square(unit) * (total + 1)
         matrix = (total + pull)[:, None, None] * np.eye(3) - weighted.swapaxes(1, 2) @ self.rays
-        along = (shape * self.rays).sum(axis=-1, keepdims=True)
+        along = dot(shape, self.rays)[..., None]
         right = (weighted * along).sum(axis=1) - (trust * shape).sum(axis=1)
         right[:, 2] += pull * far
         root: Array = np.linalg.solve(matrix, right[..., None])[..., 0]
@@ -120,10 +121,10 @@ def _size(flat: Array, given: Array) -> Array:
     """Return radians a body unit ``[P]``; 0 where nothing tells it."""
     left, right = _SHOULDERS
     line = flat[:, _FIRST] - flat[:, _SECOND]
-    bones = np.sqrt(np.square(line).sum(axis=-1)) * _FACTOR
+    bones = np.sqrt(squared(line)) * _FACTOR
     bones *= given[:, _FIRST] & given[:, _SECOND]
     head = flat[:, _NOSE] - (flat[:, left] + flat[:, right]) / 2
-    length = np.sqrt(np.square(head).sum(axis=-1)) / NECK
+    length = np.sqrt(squared(head)) / NECK
     length *= given[:, _NOSE] & given[:, left] & given[:, right]
     size: Array = np.maximum(bones.max(axis=1), length)
     return size

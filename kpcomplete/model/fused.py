@@ -54,7 +54,8 @@ class Fused:
         weight, bias = linear(network.spell)
         of_joints = (self.use[:, None] * self.codes + np.arange(self.codes)).ravel()
         weight, bias = weight[:, of_joints], bias[of_joints]
-        gain, shift = numpy(norm.weight), numpy(norm.bias)
+        gain, shift = self.gain, self.shift = numpy(norm.weight), numpy(norm.bias)
+        self._normal = np.zeros((0, len(gain)), np.float32)
         kept, constant = _fold(numpy(network.local)[self.use])
         self.local = kept
         self.spell = gain[:, None] * weight
@@ -86,7 +87,8 @@ class Fused:
         for number, block in enumerate(self.past):
             past = block(past, partial(look, number))
         code = np.concatenate([frame, past], axis=1) @ self.join + self.join_bias
-        spelt = normal(code) @ self.spell + self.spell_bias
+        self._normal = normal(code)
+        spelt = self._normal @ self.spell + self.spell_bias
         near = features.swapaxes(0, 1) @ self.local  # [S, P, C]: joint by joint
         near += spelt.reshape(people, -1, self.codes).swapaxes(0, 1)
         codes = gelu(near)
@@ -99,6 +101,11 @@ class Fused:
         found = np.zeros((people, self.joints, heads.shape[2]), np.float32)
         found[:, self.use] = heads
         return found
+
+    @property
+    def code(self) -> Array:
+        """Latents ``[P, W]`` of the last frame."""
+        return self._normal * self.gain + self.shift
 
 
 class _Block:

@@ -84,6 +84,16 @@ class Stream:
             scale=torch.from_numpy(state.scale).float(),
         )
 
+    @property
+    def width(self) -> int:
+        """Numbers of a latent."""
+        return len(self._fused.join_bias)
+
+    @property
+    def code(self) -> Array:
+        """Latents ``[P, W]`` of the last frame, float32."""
+        return self._fused.code
+
     def _observe(self, batch: PoseBatch, seconds: float) -> None:
         state, place = self._state, self._now % self.window
         observed = batch.observed[:, 0].numpy()

@@ -1,0 +1,89 @@
+"""Where people are in the image and how large, frame by frame."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from kpcomplete import normalize
+from kpcomplete.batch import PoseBatch
+from kpcomplete.pose import Array
+from kpcomplete.rows import Rows
+from kpcomplete.single import squared
+from kpcomplete.skeleton import CANONICAL, Skeleton
+
+_SKELETON = Skeleton.load(CANONICAL)
+_NOSE, *_SHOULDERS = _SKELETON.indices(["nose", "left_shoulder", "right_shoulder"])
+_FIRST, _SECOND = (_SKELETON.indices(ends) for ends in zip(*normalize.LENGTHS, strict=True))
+_LENGTHS = np.array(list(normalize.LENGTHS.values()), np.float32)
+_TRUNK = [list(normalize.LENGTHS).index(bone) for bone in normalize.TRUNK]
+
+
+class Whereabouts:
+    """Keeps what `normalize.fit` measures of each frame, and returns what it says of the window.
+
+    Each frame is measured once; only medians are taken anew.
+
+    Args:
+        window: Frames, the newest included.
+    """
+
+    def __init__(self, window: int) -> None:
+        self._window, self._now = window, -1
+        joints = len(_SKELETON)
+        unknown = np.float32(np.nan)
+        self._rows = Rows(
+            # of each frame head, shoulders, other lengths; x and y of the neck
+            measures=np.full((window, len(_LENGTHS) + 4), unknown),
+            points=np.full((window, joints, 2), unknown),
+        )
+
+    def __call__(
+        self, keypoints: Array, observed: Array, people: Sequence[str]
+    ) -> tuple[Array, Array]:
+        """Return centre ``[P, 2]`` and scale ``[P]`` with the next frame, see `Placement`.
+
+        Args:
+            keypoints: ``[P, J, 2]`` pixels.
+            observed: ``[P, J]``.
+            people: Their names; who is not named is forgotten.
+        """
+        self._rows.follow(people)
+        self._now = (self._now + 1) % self._window
+        points = np.where(observed[..., None], keypoints, np.float32(np.nan))
+        self._rows["points"][:, self._now] = points
+        self._rows["measures"][:, self._now] = _measures(points)
+        median = torch.from_numpy(self._rows["measures"]).nanmedian(dim=1).values.numpy()
+        scale, centre = _scale(median[:, :-2]), median[:, -2:]
+        lost = np.flatnonzero(np.isnan(centre).any(axis=1))
+        if len(lost):  # no neck in the whole window
+            centre[lost] = self._anywhere(lost)
+        return centre, scale
+
+    def _anywhere(self, lost: Array) -> Array:
+        points = torch.from_numpy(self._rows["points"][lost])
+        batch = PoseBatch.from_keypoints(points)
+        centre: Array = normalize.fit(batch).centre.numpy()
+        return centre
+
+
+def _measures(points: Array) -> Array:
+    left, right = points[:, _SHOULDERS[0]], points[:, _SHOULDERS[1]]
+    neck = (left + right) / 2
+    first = np.concatenate([points[:, [_NOSE, _SHOULDERS[0]]], points[:, _FIRST]], axis=1)
+    second = np.concatenate([neck[:, None], right[:, None], points[:, _SECOND]], axis=1)
+    lengths = np.sqrt(squared(first - second))
+    return np.concatenate([lengths, neck], axis=1)
+
+
+def _scale(median: Array) -> Array:
+    """Return pixels a body unit, of medians of lengths, as `normalize.fit` does."""
+    head, shoulders = np.float32(1.5) * median[:, 0], median[:, 1]
+    others = median[:, 2:] / _LENGTHS
+    others[np.isnan(others)] = -np.inf
+    fallback = others.max(axis=1)
+    trunk = np.float32(normalize.TRUNK_SHARE) * others[:, _TRUNK].max(axis=1)
+    faceless = np.where(np.isnan(shoulders), shoulders, np.maximum(shoulders, trunk))
+    scale = np.where(np.isfinite(head), np.fmax(head, shoulders), faceless)
+    scale = np.where(np.isfinite(scale) & (scale > 0), scale, fallback)
+    return np.where(np.isfinite(scale) & (scale > 0), scale, np.float32(1.0))
