@@ -51,9 +51,9 @@ class Occupants:
             fps=found[0].fps,
         )
         targets = {
-            "position": torch.cat([_numbers(take.posture, POSITIONS) for take in found]),
+            "position": torch.cat([numbers(take.posture, POSITIONS) for take in found]),
             "occupant": torch.cat(
-                [_numbers(np.full(len(t.posture), t.occupant), OCCUPANTS) for t in found]
+                [numbers(np.full(len(t.posture), t.occupant), OCCUPANTS) for t in found]
             ),
         }
         return LabelledSet(poses=poses, tasks=TASKS, targets=targets)
@@ -69,7 +69,8 @@ class Occupants:
         return seen
 
 
-def _numbers(words: Array, names: tuple[str, ...]) -> Tensor:
+def numbers(words: Array, names: tuple[str, ...]) -> Tensor:
+    """Return class numbers ``[N]`` of words ``[N]``, `NONE` for those that are no class."""
     numbers = np.full(len(words), NONE, dtype=np.int64)
     for number, name in enumerate(names):
         numbers[words == name] = number
