@@ -7,10 +7,12 @@ import numpy as np
 
 from kpcomplete.draw import Drawn, Painter
 from kpcomplete.pose import Array
+from kpcomplete.privacy import coarsen, cover
 from kpcomplete.result import Person
 from kpcomplete.skeleton import Skeleton
 
 GREY = 70
+LARGEST = 16_384  # pixels of a side; H.264 knows no larger ones
 
 
 class Canvas:
@@ -30,21 +32,37 @@ class Canvas:
     ) -> None:
         width, height = image_size
         shrink = min(1.0, max_height / height) if max_height else 1.0
+        shrink = min(shrink, LARGEST / max(width, height))
         width, height = max(1, round(width * shrink)), max(1, round(height * shrink))
         self.size = (width + width % 2, height + height % 2)
         self._inner = (width, height)
         self._buffer = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint8)
         self._painter = Painter(skeleton=skeleton, size=self.size)
 
-    def paint(self, image: Array | None, people: Mapping[str, Person], frame: int) -> Array:
+    def paint(
+        self,
+        image: Array | None,
+        people: Mapping[str, Person],
+        frame: int,
+        *,
+        covers: Array | None = None,
+        coarse: bool = False,
+    ) -> Array:
         """Return the picture ``[H, W, 3]`` BGR of one frame of a result.
 
         Args:
             image: ``[h, w, 3]`` BGR of any size, or None for a plain background.
             people: Seat to occupant.
             frame: Number of the frame within the result.
+            covers: Circles ``[N, 3]`` of the image (pixels of the recording) to cover.
+            coarse: Leave little of the whole image.
         """
         self._place(image)
+        if image is not None and coarse:
+            coarsen(self._buffer)
+        person = next(iter(people.values()), None)
+        if image is not None and covers is not None and person is not None:
+            cover(self._buffer, covers * self._scale(person))
         shown: dict[str, Drawn] = {}
         empty = []
         for seat, person in people.items():
@@ -78,9 +96,13 @@ class Canvas:
         else:
             view[:] = cv2.resize(image, inner, interpolation=cv2.INTER_LINEAR)
 
-    def _drawn(self, person: Person, frame: int) -> Drawn:
+    def _scale(self, person: Person) -> float:
+        """Return the pixels of the picture in one of the recording."""
         width, height = person.completed.image_size
-        scale = np.float32(min(self._inner[0] / width, self._inner[1] / height))
+        return min(self._inner[0] / width, self._inner[1] / height)
+
+    def _drawn(self, person: Person, frame: int) -> Drawn:
+        scale = np.float32(self._scale(person))
         covariance = person.completed.covariance
         return Drawn(
             points=person.completed.keypoints[frame] * scale,

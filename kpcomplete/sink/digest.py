@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from kpcomplete.frame import Frame
 from kpcomplete.output import guard, whole
 from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.privacy import Anonymize, anonymized
 from kpcomplete.result import Person, Result
 from kpcomplete.sink._canvas import Canvas
 from kpcomplete.source import Source
@@ -66,6 +67,8 @@ class Digest:
         source: The recording. Of a video, the images of the moments are read again.
         moments: How many are pictured.
         height: Of the pictures, pixels.
+        anonymize: True covers heads in the pictures, as far as joints tell where they are; "all"
+            makes the pictures coarse; False shows what the camera saw.
     """
 
     path: str | os.PathLike[str]
@@ -73,6 +76,7 @@ class Digest:
     moments: int = 3
     height: int = 240
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    anonymize: Anonymize = True
 
     def __enter__(self) -> "Digest":
         self._frames, self._last = 0, 0.0
@@ -167,6 +171,8 @@ class Digest:
             image_size=self.source.info.image_size,
             max_height=self.height,
         )
+        if image is not None:
+            image = anonymized(image, moment.people, 0, self.anonymize)
         painted = canvas.paint(image, moment.people, 0)
         _, data = cv2.imencode(".jpg", painted, [cv2.IMWRITE_JPEG_QUALITY, 80])
         return bytes(data)

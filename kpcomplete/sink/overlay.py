@@ -5,14 +5,19 @@ import logging
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from kpcomplete.frame import Frame
+from kpcomplete.journal import Pieces
 from kpcomplete.output import Draft
 from kpcomplete.pose import Array
+from kpcomplete.privacy import AHEAD, Anonymize, Faces, checked
 from kpcomplete.result import Result
 from kpcomplete.sink._canvas import Canvas
 from kpcomplete.sink._encoder import Encoder
@@ -31,6 +36,10 @@ class Overlay:
     Images come with the results, or else from ``source``, matched by `Frame.index`; where there
     is none the poses stand on plain grey. Frames keep their times; sound is left out.
 
+    Faces are known from joints. With ``anonymize`` pictures wait until half a second more is known,
+    so that a face which the detector misses for a while is covered where it was before and after.
+    A face that it never finds stays: ``all`` is for where that must not be.
+
     Args:
         path: The mp4 file to write.
         source: The recording that is processed. It is iterated once more, unless results bring
@@ -42,9 +51,11 @@ class Overlay:
         threads: Threads of x264.
         queue_results: Results that may wait to be drawn before `write` does. Their images wait
             with them, where results bring them.
-        fragments: Write pieces of a second that can be played without the next; left with an
-            error, or by a program that is killed, they stay under the temporary name, from which
-            `kpcomplete.recovery` makes the file.
+        anonymize: True covers heads with one colour, generously; ``all`` leaves 16 coarse cells of
+            the image's longer side; False shows what the camera saw.
+        fragments: Write pieces of a second that can be played without the next, into a file
+            beside this one; left with an error, or by a program that is killed, they stay, and
+            `kpcomplete.recovery` makes the file of them.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -60,9 +71,13 @@ class Overlay:
     threads: int = 1
     queue_results: int = 8
     fragments: bool = False
+    anonymize: Anonymize = False
+
+    def __post_init__(self) -> None:
+        checked(self.anonymize)
 
     def __enter__(self) -> "Overlay":
-        self._draft = Draft(self.path)
+        self._draft = Pieces(self.path) if self.fragments else Draft(self.path)
         self._queue: queue.Queue[Any] = queue.Queue(maxsize=self.queue_results)
         self._failure: BaseException | None = None
         self._stop = threading.Event()
@@ -70,6 +85,8 @@ class Overlay:
         self._ahead: Frame | None = None
         self._short = False
         self._canvas: Canvas | None = None
+        self._faces = Faces()
+        self._held: deque[Result] = deque()
         self._worker = threading.Thread(target=self._work, name=f"overlay {self.path}", daemon=True)
         self._worker.start()
         return self
@@ -103,8 +120,7 @@ class Overlay:
         finally:
             self._stop.set()
             self._worker.join()
-            if not self.fragments:
-                self._draft.discard()
+            self._draft.discard()
 
     def _work(self) -> None:
         """Draw until the end; an error waits for the main thread."""
@@ -136,10 +152,23 @@ class Overlay:
             except queue.Empty:
                 continue
             if item is _END:
+                self._draw_held(encoder, np.inf)
                 if self._canvas is None:
                     self._draw_nothing(encoder)
                 return
-            self._draw(encoder, item)
+            self._held.append(item)
+            if self.anonymize is True:
+                self._faces.learn(item)
+            self._draw_held(encoder, self._faces.until)
+
+    def _draw_held(self, encoder: Encoder, until: float) -> None:
+        """Draw the results of which enough is known."""
+        ahead = AHEAD if self.anonymize is True else -np.inf
+        while self._held and not self._stop.is_set():
+            frames = self._held[0].frames
+            if frames and frames[-1].time + ahead > until:
+                return
+            self._draw(encoder, self._held.popleft())
 
     def _draw(self, encoder: Encoder, result: Result) -> None:
         for i, frame in enumerate(result.frames):
@@ -148,7 +177,12 @@ class Overlay:
             image = frame.image if frame.image is not None else self._image(frame.index)
             if self._canvas is None:
                 self._canvas = self._make_canvas(result, image)
-            encoder.write(self._canvas.paint(image, result.people, i), frame.time)
+            picture = self._canvas.paint(
+                image, result.people, i,
+                covers=self._faces.at(frame.time) if self.anonymize is True else None,
+                coarse=self.anonymize == "all",
+            )  # fmt: skip
+            encoder.write(picture, frame.time)
 
     def _make_canvas(self, result: Result, image: Array | None) -> Canvas:
         person = next(iter(result.people.values()), None)

@@ -14,6 +14,7 @@ from kpcomplete.display import require_display
 from kpcomplete.frame import Frame
 from kpcomplete.pose import Array, PoseSequence, Visibility
 from kpcomplete.position import Position
+from kpcomplete.privacy import Anonymize, Faces, checked
 from kpcomplete.result import Person, Result
 from kpcomplete.sink._canvas import Canvas
 from kpcomplete.sink._panel import ALARM, CALM, HIDDEN, Panel
@@ -21,14 +22,17 @@ from kpcomplete.sink._solid import Solids
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 LAYERS = ("raw", "completed", "uncertainty", "names", "classes", "3D", "latency")
-HELP = (
-    "space   hold the picture        q, Esc  quit",
-    "r       record, or end it       s       snapshot",
-    "h       hide the next limb      x       hide nothing",
-    "mouse   draw a box: what is in it is hidden (right button: hide nothing)",
-    *(f"{i}       {name}" for i, name in enumerate(LAYERS, 1)),
-    ", .     turn the view in 3D     ?       this help",
-)
+HELP = {
+    "space": "hold the picture; all else goes on",
+    "r": "record, or end the recording",
+    "s": "snapshot",
+    "h": "hide the next limb of everybody",
+    "mouse": "draw a box: joints in it are hidden",
+    "x, right button": "hide nothing",
+    "1 .. 7": "show or leave out: " + ", ".join(LAYERS),
+    ", .": "turn the view in 3D",
+    "q, Esc": "quit",
+}
 _LATEST = 0.4  # s after which the last picture is drawn again, if no image comes
 _SHOWN = 2.0  # s for which a message stays
 
@@ -45,6 +49,7 @@ class Screen:
         warning: Says who sits out of position; None: nobody does.
         max_height: Pixels; larger images are scaled down.
         inset: Side of the view in 3D, as a share of the picture's height.
+        anonymize: True covers heads, ``all`` makes the image coarse, in snapshots as well.
 
     Raises:
         RenderError: If no window can be opened.
@@ -54,6 +59,10 @@ class Screen:
     warning: Position | None = None
     max_height: int = 720
     inset: float = 0.36
+    anonymize: Anonymize = False
+
+    def __post_init__(self) -> None:
+        checked(self.anonymize)
 
     def __enter__(self) -> "Screen":
         require_display()
@@ -63,6 +72,7 @@ class Screen:
         cv2.setMouseCallback(self.title, self._mouse)
         self._skeleton = Skeleton.load(CANONICAL)
         self._canvas: Canvas | None = None
+        self._faces = Faces()
         self._image: Array | None = None
         self._picture: Array | None = None
         self._layers = dict.fromkeys(LAYERS, True)
@@ -84,6 +94,8 @@ class Screen:
 
     def write(self, result: Result, /) -> None:
         """Show the newest of some frames, and do what was asked for meanwhile."""
+        if self.anonymize is True:
+            self._faces.learn(result)
         given = [i for i, frame in enumerate(result.frames) if frame.image is not None]
         if not given and time.monotonic() - self._drawn < _LATEST:
             return
@@ -115,7 +127,11 @@ class Screen:
         shown = {seat: self._layered(p, i) for seat, p in result.people.items()}
         if not self._layers["names"]:
             shown = {" " * n: person for n, person in enumerate(shown.values(), 1)}
-        picture = self._canvas.paint(self._image, shown, i)
+        picture = self._canvas.paint(
+            self._image, shown, i,
+            covers=self._faces.at(result.frames[i].time) if self.anonymize is True else None,
+            coarse=self.anonymize == "all",
+        )  # fmt: skip
         self._hidden(picture, result, i)
         if self._layers["classes"]:
             self._classes(picture, result, i)
