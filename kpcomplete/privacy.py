@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Literal, TypeAlias
 
 import cv2
@@ -118,10 +119,11 @@ class Faces:
         for seen in self._seen.values():
             while seen and seen[0][0] < time - _BEFORE:
                 seen.popleft()
-            near = [circles for when, circles in seen if abs(when - time) <= _NEAR]
-            if not any(abs(when - time) < 1e-6 for when, _ in seen):
-                before = [circles for when, circles in seen if when < time][-1:]
-                after = [circles for when, circles in seen if time < when <= time + AHEAD][:1]
+            around = list(takewhile(lambda entry: entry[0] <= time + AHEAD, seen))
+            near = [circles for when, circles in around if abs(when - time) <= _NEAR]
+            if not any(abs(when - time) < 1e-6 for when, _ in around):
+                before = [circles for when, circles in around if when < time][-1:]
+                after = [circles for when, circles in around if when > time][:1]
                 near += [circles * [1, 1, _LOST] for circles in before + after]
             found += near
         return np.concatenate(found)

@@ -10,7 +10,9 @@ from kpcomplete.errors import SettingError
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.pose import PoseSequence
 from kpcomplete.privacy import COVER, Faces, anonymized, coarsen, cover, heads
+from kpcomplete.recording import Recording
 from kpcomplete.result import Person, Result
+from kpcomplete.show._film import Film
 from kpcomplete.sink.digest import Digest
 from kpcomplete.sink.overlay import Overlay
 from kpcomplete.skeleton import Skeleton
@@ -215,3 +217,27 @@ def test_archives_hold_no_images():
             kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
             assert pa.types.is_primitive(kind) or (pa.types.is_string(kind) and field.name in
                                                    ("seat", "joint", "state", "task"))  # fmt: skip
+
+
+class Filmed:
+    info = StreamInfo(name="a", fps=FPS, image_size=SIZE)
+
+    def __iter__(self):
+        image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+        cv2.circle(image, FACE, 14, (0, 0, 255), -1)
+        for i in range(LENGTH):
+            yield Frame(index=i, time=i / FPS, image=image)
+
+
+@pytest.mark.parametrize(("level", "seen"), [(True, False), ("all", False), (False, True)])
+def test_images_in_viewers_show_no_face_when_asked_to(level, seen):
+    one = hidden(person(), [20, 21])
+    recording = Recording(
+        name="a", fps=FPS, image_size=SIZE, skeleton=SKELETON, frames=np.arange(LENGTH),
+        times=np.arange(LENGTH) / FPS, raw={"driver": one.observed},
+        completed={"driver": one.completed},
+    )  # fmt: skip
+    film = Film(Filmed(), recording, level)
+    for i in (20, 40, 3):
+        image = film.at(i).astype(int)  # red, green, blue
+        assert ((image[..., 0] - image[..., 1]).max() > 100) == seen

@@ -9,6 +9,9 @@ import numpy as np
 from kpcomplete.errors import SourceError
 from kpcomplete.frame import Frame
 from kpcomplete.pose import Array
+from kpcomplete.privacy import Anonymize, Faces, checked, coarsen, cover
+from kpcomplete.recording import Recording
+from kpcomplete.result import Person, Result
 from kpcomplete.source import Source
 from kpcomplete.source.auto import open_source
 
@@ -22,22 +25,38 @@ class Film:
 
     Args:
         source: With images. None: there is none of any frame.
+        recording: What was found in them.
+        anonymize: True covers heads, as far as the recording tells where they are; ``all`` makes
+            images coarse.
     """
 
-    def __init__(self, source: Source | None) -> None:
+    def __init__(
+        self,
+        source: Source | None,
+        recording: Recording | None = None,
+        anonymize: Anonymize = False,
+    ) -> None:
         self._source = source
+        self._level, self._faces = checked(anonymize), Faces()
+        if recording is not None and anonymize is True:
+            self._faces.learn(result(recording))
         self._frames: Iterator[Frame] | None = None
         self._read = -1
         self._kept: dict[int, bytes] = {}
         self._step = 1
 
     @classmethod
-    def of(cls, path: str | Path | None) -> "Film":
+    def of(
+        cls,
+        path: str | Path | None,
+        recording: Recording | None = None,
+        anonymize: Anonymize = False,
+    ) -> "Film":
         """Return the film of a recording; one without images if it is not there any more."""
         if path is None:
             return cls(None)
         try:
-            return cls(open_source(str(path)))
+            return cls(open_source(str(path)), recording, anonymize)
         except SourceError:
             return cls(None)
 
@@ -58,10 +77,20 @@ class Film:
         for frame in self._frames:
             self._read = frame.index
             if frame.image is not None:
-                self._keep(frame.index, frame.image)
+                self._keep(frame.index, self._covered(frame.image, frame.time))
             if frame.index >= index:
                 return
         self._read = 2**62  # there are no more
+
+    def _covered(self, image: Array, time: float) -> Array:
+        if not self._level:
+            return image
+        image = image.copy()
+        if self._level == "all":
+            coarsen(image)
+        else:
+            cover(image, self._faces.at(time))
+        return image
 
     def _keep(self, index: int, image: Array) -> None:
         if index % self._step:
@@ -74,3 +103,15 @@ class Film:
             self._step *= 2
             self._kept = {i: one for i, one in self._kept.items() if i % self._step == 0}
         self._kept[index] = cv2.imencode(".jpg", image, _QUALITY)[1].tobytes()
+
+
+def result(recording: Recording) -> Result:
+    """Return the people of a whole recording as one result."""
+    times, numbers = recording.times.tolist(), recording.frames.tolist()
+    return Result(
+        frames=tuple(Frame(index=i, time=t) for i, t in zip(numbers, times, strict=True)),
+        people={
+            seat: Person(observed=raw, completed=recording.completed[seat])
+            for seat, raw in recording.raw.items()
+        },
+    )

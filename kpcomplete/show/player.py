@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from kpcomplete.pose import Array
+from kpcomplete.privacy import Anonymize
 from kpcomplete.scene import colours, surroundings
 from kpcomplete.scene.body import body
 from kpcomplete.scene.parts import RGB, Label, Mesh, Picture, Scene
@@ -37,6 +38,7 @@ class Player:
         video: With the images. None: where the recording came from, if it is still there.
         trail: Seconds of the ways of wrists and noses.
         shell: Show floor, doors, pillars and roof of the car, too.
+        anonymize: Cover heads in the images: true; ``all``: make the images coarse.
 
     Raises:
         SourceError: If the result has no 3D joints, or a file cannot be read.
@@ -55,10 +57,11 @@ class Player:
         video: str | None = None,
         trail: float = 1.0,
         shell: bool = False,
+        anonymize: Anonymize = False,
     ) -> None:
         self._cast = Cast.of(path, mount=mount, truth=truth)
         recording = self._cast.recording
-        self._film = Film.of(recording.name if video is None else video)
+        self._film = Film.of(recording.name if video is None else video, recording, anonymize)
         self._shell = mount is not None and shell
         self._has_car = mount is not None
         self._trail = max(0, round(trail * recording.fps))
