@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -36,11 +36,7 @@ class Journal:
         self.path = journal_of(path)
         with guard(self.path, pa.ArrowException):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "ab")  # noqa: SIM115
-            if not _lock(self._file):
-                self._file.close()
-                raise OutputError(f"cannot write {self.path}: another program is writing it")
-            self._file.truncate(0)
+            self._file = _locked(self.path)
             options = pa.ipc.IpcWriteOptions(compression="zstd")
             self._writer = pa.ipc.new_stream(self._file, schema, options=options)
 
@@ -65,6 +61,39 @@ class Journal:
         """End it, and remove the file."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+class Pieces:
+    """A file that can be read up to its end at any moment, under a name like a journal's.
+
+    Stands where a `kpcomplete.output.Draft` does, but what is not kept stays.
+
+    Args:
+        path: The file that it is to become.
+
+    Raises:
+        OutputError: If it cannot be written, or another program is writing it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path, self.temporary = Path(path), journal_of(path)
+        with guard(self.temporary):
+            self.temporary.parent.mkdir(parents=True, exist_ok=True)
+        self._file = _locked(self.temporary)
+
+    def keep(self) -> None:
+        """Give the file its final name."""
+        with guard(self.path):
+            os.fsync(self._file.fileno())
+            os.replace(self.temporary, self.path)
+
+    def discard(self) -> None:
+        """Let go of the file, which stays if it was not kept and has anything in it."""
+        if not self._file.closed:
+            self._file.close()
+            with contextlib.suppress(OSError):
+                if not self.temporary.stat().st_size:
+                    self.temporary.unlink()
 
 
 def journal_of(path: str | os.PathLike[str]) -> Path:
@@ -100,7 +129,18 @@ def read_journal(path: Path) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
         raise SourceError(f"{path} must be a journal of a recording: {error}") from error
 
 
-def _lock(file: Any) -> bool:
+def _locked(path: Path) -> IO[bytes]:
+    """Open an empty file that only this program writes."""
+    with guard(path):
+        file = open(path, "ab")  # noqa: SIM115
+        if not _lock(file):
+            file.close()
+            raise OutputError(f"cannot write {path}: another program is writing it")
+        file.truncate(0)
+    return file
+
+
+def _lock(file: IO[bytes]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

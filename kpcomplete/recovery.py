@@ -3,9 +3,7 @@
 import contextlib
 import logging
 import os
-import re
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from kpcomplete.sink._journaled import become
 
 _log = logging.getLogger(__name__)
 _ROWS = 262_144  # written at once
-_PART = re.compile(r"\.(?P<name>.+\.mp4)\.part-(?P<process>\d+)")
 
 
 def recover(folder: str | os.PathLike[str]) -> list[Path]:
@@ -46,7 +43,10 @@ def recover(folder: str | os.PathLike[str]) -> list[Path]:
             raise
         except KpcompleteError as error:
             _log.warning("%s", error)
-    found += [path for part, path in _parts(Path(folder)) if _video(part, path)]
+    for journal in sorted(Path(folder).glob(f"*.mp4{ENDING}")):
+        path = journal.with_name(journal.name[: -len(ENDING)])
+        if not is_being_written(journal) and _video(journal, path):
+            found.append(path)
     return found
 
 
@@ -73,39 +73,16 @@ def _last_words(journal: Path) -> dict[str, Any] | None:
     return said[0] if said else None
 
 
-def _parts(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield videos that nobody writes any more, and what they should be called."""
-    for part in sorted(folder.glob(".*.mp4.part-*")):
-        name = _PART.fullmatch(part.name)
-        if name is None or _lives(int(name["process"])):
-            continue
-        path = part.with_name(name["name"])
-        if not path.exists():
-            yield part, path
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _video(part: Path, path: Path) -> bool:
+def _video(journal: Path, path: Path) -> bool:
     """Copy the whole pieces of a video; whether there are any."""
-    if not part.stat().st_size:  # nothing was ever written
-        part.unlink()
-        return False
     try:
-        source = av.open(os.fspath(part))
-    except (av.FFmpegError, OSError):  # not written in pieces, or not one of them is whole
+        source = av.open(os.fspath(journal))
+    except (av.FFmpegError, OSError):  # not one of them is whole
+        journal.unlink()
         return False
     with source, whole(path) as target, guard(path, av.FFmpegError):
         _copy(source, os.fspath(target))
-    part.unlink()
+    journal.unlink()
     return True
 
 

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
@@ -26,9 +28,8 @@ def main(cfg: DictConfig) -> None:
         f"the work takes; recordings go to {job.output_dir}; Ctrl-C ends it",
         flush=True,
     )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stopping(job, signal.getsignal(number)))
-    done = job()
+    with _stopping(job):
+        done = job()
     print(
         f"{done.frames} frames, {done.dropped} of them dropped; capture to the end of the work "
         f"{done.latency}"
@@ -67,14 +68,22 @@ def _forget_secrets(node: Any) -> None:
             _forget_secrets(value)
 
 
-def _stopping(job: Live, before: Any) -> Any:
-    """Return what ends a job at the first signal, and the program at the next."""
+@contextmanager
+def _stopping(job: Live) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end the job, and the next do what it did before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _: object) -> None:
-        signal.signal(number, before)
+        signal.signal(number, before[number])
         job.stop()
 
-    return stop
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a window says beside the poses: text, boxes, how it goes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -42,8 +42,8 @@ class Panel:
         self._write(picture, text, left, int(np.clip(y, self.line, self._height - 4)), colour)
 
     def bar(self, picture: Array, text: str, row: int, colour: Colour) -> None:
-        """Write a line on a bar of colour, centred at the top."""
-        wide, top = self._wide(text), round((row + 0.15) * 1.5 * self.line)
+        """Write a line on a bar of colour, centred, below the lines at the top."""
+        wide, top = self._wide(text), round((row + 1.7) * 1.5 * self.line)
         left = max(0, (self._width - wide) // 2 - 12)
         low = (min(self._width - 1, left + wide + 24), top + round(1.3 * self.line))
         cv2.rectangle(picture, (left, top), low, colour, -1)
@@ -76,18 +76,20 @@ class Panel:
         view = picture[self._height - height - 6 : self._height - 6,
                        self._width - width - 6 : self._width - 6]  # fmt: skip
         if view.shape == inset.shape:
-            cv2.addWeighted(inset, 0.8, view, 0.2, 0, dst=view)
+            cv2.addWeighted(inset, 0.9, view, 0.1, 0, dst=view)
             cv2.rectangle(view, (0, 0), (width - 1, height - 1), (120, 120, 120), 1)
 
-    def sheet(self, picture: Array, texts: Sequence[str]) -> None:
-        """Write lines on a dark sheet in the middle."""
-        wide = max(map(self._wide, texts)) + 40
-        high = self.line * (len(texts) + 1)
+    def sheet(self, picture: Array, texts: Mapping[str, str]) -> None:
+        """Write lines of two columns on a dark sheet in the middle."""
+        first = max(map(self._wide, texts)) + 40
+        wide = first + max(map(self._wide, texts.values())) + 20
+        high = round(self.line * (len(texts) + 0.7))
         left, top = max(0, (self._width - wide) // 2), max(0, (self._height - high) // 2)
         view = picture[top : top + high, left : left + wide]
         view[:] = view // 5
-        for i, text in enumerate(texts):
-            self._write(picture, text, left + 20, top + (i + 1) * self.line, MIDDLE)
+        for i, (key, text) in enumerate(texts.items(), 1):
+            self._write(picture, key, left + 20, top + i * self.line, CALM)
+            self._write(picture, text, left + first, top + i * self.line, MIDDLE)
 
     def _wide(self, text: str) -> int:
         return int(cv2.getTextSize(text, _FONT, self._scale, 1)[0][0])

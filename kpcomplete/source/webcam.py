@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,10 @@ class Webcam:
 
     def _open(self) -> tuple[Any, Array]:
         """Return a camera that gives images, and the first of them."""
+        with _quiet():
+            return self._opened()
+
+    def _opened(self) -> tuple[Any, Array]:
         if is_address(str(self.device)):
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
             settings = [value for limit in limits for value in (limit, _TIMEOUT)]
@@ -175,6 +180,17 @@ class Webcam:
             return image
         resized: Array = cv2.resize(image, self.info.image_size, interpolation=cv2.INTER_AREA)
         return resized
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep OpenCV from writing to the terminal what an error says in better words."""
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(0)
+    try:
+        yield
+    finally:
+        cv2.setLogLevel(level)
 
 
 def cameras() -> str:
