@@ -20,10 +20,11 @@ from kpcomplete.head import UNKNOWN, Head
 from kpcomplete.head.figures import figures, scores
 from kpcomplete.head.fitting import regress
 from kpcomplete.head.learned import Learned
+from kpcomplete.head.scaling import fitted, scale
 from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
 from kpcomplete.model.mlp import MLP
-from kpcomplete.objective.classify import Classify, temperature
+from kpcomplete.objective.classify import Classify
 from kpcomplete.pipeline import Pipeline, run
 from kpcomplete.pose import PoseSequence
 from kpcomplete.sink.archive import Archive
@@ -197,7 +198,21 @@ def test_temperature_makes_probabilities_true():
     draw = torch.Generator().manual_seed(0)
     logits = torch.randn(4000, 3, generator=draw)
     target = torch.multinomial(logits.softmax(dim=1), 1, generator=draw)[:, 0]
-    assert temperature(4 * logits, target) == pytest.approx(4, rel=0.1)
+    assert fitted(4 * logits, target)[0] == pytest.approx(4, rel=0.1)
+
+
+def test_classes_become_as_frequent_as_they_are(encoder):
+    """Heads learn from all classes alike; people who calibrate say what is rare."""
+    made = head(encoder)
+    task, names = next(iter(made.tasks.items()))
+    batch = material().windows(PAST, 3)
+    target = torch.zeros(len(batch), dtype=torch.int64)
+    target[: len(batch) // 8] = len(names) - 1
+    others = {name: torch.full_like(target, NONE) for name in made.tasks}
+    assert set(scale(made, made(batch), {**others, task: target})) == {f"{task}_temperature"}
+    found = made.probabilities(batch)[task][:, :-1].mean(dim=0)
+    expected = torch.bincount(target, minlength=len(names)) / len(target)
+    torch.testing.assert_close(found, expected, atol=0.05, rtol=0)
 
 
 def test_scores_count_what_nobody_said_as_wrong():

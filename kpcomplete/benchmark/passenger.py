@@ -16,9 +16,9 @@ from kpcomplete.data.occupants import OCCUPANTS
 from kpcomplete.errors import SettingError
 from kpcomplete.head.figures import figures, probabilities, scores
 from kpcomplete.head.fitting import fit_heads
+from kpcomplete.head.scaling import scale
 from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
-from kpcomplete.objective.classify import temperature
 from kpcomplete.trainer import Trainer
 
 SHARES = (0.01, 0.1, 1.0)
@@ -34,7 +34,9 @@ def run(
     past: int = 32,
     stride: int = 24,
     draws: int = 5,
-    steps: int = 300,
+    steps: int = 1000,
+    hidden: Sequence[int] = (256, 128),
+    dropout: float = 0.4,
     seed: int = 0,
     quick: bool = False,
 ) -> dict[str, float]:
@@ -54,6 +56,8 @@ def run(
         stride: Frames from one window to the next.
         draws: Of people and labels.
         steps: Of learning.
+        hidden: Widths of the layers between features and classes.
+        dropout: Share of features dropped in training.
         seed: Of the draws.
         quick: Two draws, a quarter of the clips.
 
@@ -68,9 +72,10 @@ def run(
     if quick:
         whole, draws, steps = whole.select(range(0, len(whole.poses), 5)), 2, min(steps, 60)
     base = classifying.autoencoder(encoder)
+    shape: dict[str, Any] = {"tasks": whole.tasks, "hidden": hidden, "dropout": dropout}
     made = {
-        "with": Several(encoder=base, tasks=whole.tasks, past=past),
-        "without": Several(encoder=base, tasks=whole.tasks, past=past, completed=False),
+        "with": Several(encoder=base, past=past, **shape),
+        "without": Several(encoder=base, past=past, completed=False, **shape),
     }
     seen = {name: look(network, whole, stride) for name, network in made.items()}
     rows: dict[str, list[float]] = {}
@@ -87,7 +92,14 @@ def run(
                     rows.setdefault(f"{name} {key}_{100 * share:g}", []).append(value)
     scratch = [
         _scratch(
-            whole, encoder, trainer, _split(whole, test_people, seed + d), past, stride, seed + d
+            whole,
+            encoder,
+            trainer,
+            _split(whole, test_people, seed + d),
+            past,
+            stride,
+            hidden,
+            seed + d,
         )
         for d in range(1 if quick else 2)
     ]
@@ -148,9 +160,7 @@ def _learn(
     )
     network.eval()
     with torch.no_grad():
-        for i, (task, logits) in enumerate(network.decide(judge.features["as seen"]).items()):
-            known = judge.targets[task] != NONE
-            network.temperature[i] = temperature(logits[known], judge.targets[task][known])
+        scale(network, network.decide(judge.features["as seen"]), judge.targets)
         return _measured(network, test)
 
 
@@ -198,6 +208,7 @@ def _scratch(
     split: tuple[list[str], list[str], list[str]],
     past: int,
     stride: int,
+    hidden: Sequence[int],
     seed: int,
 ) -> float:
     """Return macro-F1 of position of the same network from scratch with 1 % of the labels."""
@@ -216,7 +227,7 @@ def _scratch(
         judge.select(range(0, len(judge.poses), 4)),
         trainer=replace(trainer, seed=seed),
         encoder=encoder,
-        way={"scratch": True, "trained": "all"},
+        way={"scratch": True, "trained": "all", "hidden": list(hidden)},
         past=past,
         rounds=1,
     )

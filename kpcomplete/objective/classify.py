@@ -11,6 +11,7 @@ from kpcomplete.corruption import Corruption
 from kpcomplete.corruption.seeded import reseed_all
 from kpcomplete.data.labelled import NONE, LabelledBatch
 from kpcomplete.errors import SettingError
+from kpcomplete.head.scaling import scale
 from kpcomplete.head.several import Several
 from kpcomplete.objective import Objective
 
@@ -99,19 +100,12 @@ class Classify(Objective):
         return {"loss": loss, **figures}
 
     def calibrate(self, clean: PoseBatch) -> dict[str, float]:
-        """Set the temperature of each task (Guo et al. 2017, arXiv 1706.04599)."""
+        """Make probabilities true, see `kpcomplete.head.scaling`."""
         if not isinstance(clean, LabelledBatch):
             raise SettingError("temperatures are found on labelled windows, but got none")
-        found = {}
         with torch.no_grad():
             logits = self.network(clean)
-        for i, (task, values) in enumerate(logits.items()):
-            known = clean.targets[task] != NONE
-            if known.any():
-                value = temperature(values[known], clean.targets[task][known])
-                self.network.temperature[i] = value
-                found[f"{task}_temperature"] = value
-        return found
+        return scale(self.network, logits, clean.targets)
 
     def _agreement(self, clean: LabelledBatch, weak: Mapping[str, Tensor]) -> Tensor:
         strong = self.network(self._corrupted(clean, self.heavy))
@@ -134,13 +128,6 @@ class Classify(Objective):
 def _plain(batch: PoseBatch) -> PoseBatch:
     return PoseBatch(keypoints=batch.keypoints, confidence=batch.confidence,
                      observed=batch.observed, times=batch.times)  # fmt: skip
-
-
-def temperature(logits: Tensor, target: Tensor) -> float:
-    """Return what to divide logits ``[N, C]`` by so that their probabilities are true."""
-    grid = torch.logspace(-1.0, 1.0, 81)
-    losses = [nn.functional.cross_entropy(logits / t, target) for t in grid]
-    return float(grid[int(torch.stack(losses).argmin())])
 
 
 def _train_only(encoder: nn.Module, trained: str | Sequence[str]) -> None:

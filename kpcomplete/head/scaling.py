@@ -1,0 +1,73 @@
+"""Probabilities that can be trusted, from people who taught nothing."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from kpcomplete.data.labelled import NONE
+from kpcomplete.head.several import Several
+
+_WIDTH = 2.0
+"""Standard deviation that shifts of classes are expected to have: rare classes say little."""
+
+
+def scale(
+    network: Several, logits: Mapping[str, Tensor], targets: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """Set the temperature of each task, and shift its classes to how frequent they are.
+
+    Heads learn from all classes alike; without the shift rare ones would be announced too often
+    (vector scaling with one slope, Guo et al. 2017, arXiv 1706.04599). The shift becomes part of
+    the last layer's bias.
+
+    Args:
+        network: Whose heads gave the logits.
+        logits: Task to ``[N, C]`` of windows of people who were not trained on.
+        targets: Task to classes ``[N]``, `NONE` where not known.
+
+    Returns:
+        ``TASK_temperature`` of each task of which a class is known.
+    """
+    found = {}
+    for i, (task, values) in enumerate(logits.items()):
+        known = targets[task] != NONE
+        if not known.any():
+            continue
+        temperature, shift = fitted(values[known], targets[task][known])
+        network.temperature[i] = temperature
+        head = network.heads[task]
+        last = head[-1] if isinstance(head, nn.Sequential) else head
+        assert isinstance(last, nn.Linear)
+        with torch.no_grad():
+            last.bias += temperature * shift
+        found[f"{task}_temperature"] = temperature
+    return found
+
+
+def fitted(logits: Tensor, target: Tensor) -> tuple[float, Tensor]:
+    """Return what to divide logits ``[N, C]`` by, and what to add to each class after that.
+
+    Example:
+        >>> logits = torch.zeros(100, 2)
+        >>> _, shift = fitted(logits, (torch.arange(100) < 20).long())
+        >>> bool(shift[0] > shift[1])
+        True
+    """
+    slope = torch.zeros((), requires_grad=True)
+    shift = torch.zeros(logits.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([slope, shift], max_iter=100, line_search_fn="strong_wolfe")
+    logits = logits.detach()
+
+    def step() -> Tensor:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(logits * slope.exp() + shift, target)
+        loss = loss + (shift / _WIDTH).square().sum() / (2 * len(target))
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(step)  # type: ignore[arg-type, no-untyped-call]
+    # windows that all look alike say nothing of slopes
+    temperature = float((-slope.detach()).exp().clamp(0.05, 20.0))
+    return temperature, (shift - shift.mean()).detach()
