@@ -1,5 +1,6 @@
 """The benchmarks of anomalies, attention and passengers: who teaches, and what counts."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from kpcomplete.benchmark import anomaly, attention, passenger
 from kpcomplete.benchmark.drivers import Drives
 from kpcomplete.benchmark.fold import Known
 from kpcomplete.benchmark.judged import ABSOLUTE, BOTH, ENROLLED, Judged, choose
+from kpcomplete.benchmark.learning_curves import interval, plot_curves
 from kpcomplete.data import PoseSet
 from kpcomplete.data.labelled import NONE
 from kpcomplete.errors import SettingError
@@ -102,3 +104,18 @@ def test_a_share_of_labels_keeps_each_class():
     rows = attention.sample(targets[:210] == 1, 0.1, torch.Generator().manual_seed(0))
     assert len(rows) == 21
     assert torch.equal(kept, passenger.few(targets, 0.05, seed=1))
+
+
+def test_learning_curves_show_all_draws(tmp_path):
+    shares, rows = (0.01, 0.1, 1.0), {}
+    for network in ("with", "without"):
+        for figure in ("macro_f1", "auroc"):
+            for share in shares:
+                rows[f"{network} position, as seen, {figure}_{100 * share:g}"] = [0.6, 0.7]
+    plot_curves(tmp_path / "curves.png", rows, ["position"], shares)
+    assert cv2.imread(str(tmp_path / "curves.png")).std() > 10
+    with pytest.raises(KeyError):
+        plot_curves(tmp_path / "none.png", rows, ["occupant"], shares)
+    assert not (tmp_path / "none.png").exists()
+    assert interval([0.5, 0.5, 0.5]) == 0
+    assert interval([0.0, 1.0]) > interval([0.4, 0.6])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kpcomplete import classifying
+from kpcomplete.benchmark.learning_curves import interval, plot_curves
 from kpcomplete.benchmark.windows import HIDDEN, Seen, few, look
 from kpcomplete.data.labelled import NONE, LabelledData, LabelledSet
 from kpcomplete.data.occupants import OCCUPANTS
@@ -37,6 +38,7 @@ def run(
     steps: int = 1000,
     hidden: Sequence[int] = (256, 128),
     dropout: float = 0.4,
+    curves: str | Path | None = None,
     seed: int = 0,
     quick: bool = False,
 ) -> dict[str, float]:
@@ -58,6 +60,7 @@ def run(
         steps: Of learning.
         hidden: Widths of the layers between features and classes.
         dropout: Share of features dropped in training.
+        curves: Picture of the figures against the share of labels, ``.png``; None: none.
         seed: Of the draws.
         quick: Two draws, a quarter of the clips.
 
@@ -105,8 +108,9 @@ def run(
     ]
     mean = {key: float(np.nanmean(values)) for key, values in rows.items()}
     for key, values in rows.items():
-        error = 1.96 * np.nanstd(values) / max(len(values) - 1, 1) ** 0.5
-        print(f"{key:<48} {mean[key]:.3f} ± {error:.3f}")
+        print(f"{key:<48} {mean[key]:.3f} ± {interval(values):.3f}")
+    if curves is not None:
+        plot_curves(curves, rows, list(whole.tasks), SHARES)
     return _figures(mean) | {"scratch_f1_1": float(np.mean(scratch))}
 
 
