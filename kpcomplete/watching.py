@@ -76,8 +76,7 @@ def watch(
         scores, limits, flagged = {}, {}, {}
         for seat, poses in recording.raw.items():
             if seat not in known:
-                clips = _clips(usual, seat, min_confidence)
-                known[seat] = Normality.fit(parts, [], clips)
+                known[seat] = normality(usual, seat, parts, min_confidence)
             score = fuse([known[seat](_seen(poses, min_confidence))])
             limits[seat] = limit.of(fuse([known[seat].normal]))
             flagged[seat] = [(a, b) for a, b in spans(score > limits[seat]) if b - a >= min_frames]
@@ -92,6 +91,23 @@ def watch(
                                limits, flagged)  # fmt: skip
     _write(folder / "anomalies.csv", found)
     return found
+
+
+def normality(
+    usual: Sequence[Recording], seat: str, parts: Mapping[str, Anomaly], min_confidence: float
+) -> Normality:
+    """Return what is normal of a seat.
+
+    Args:
+        usual: Normal driving.
+        seat: Of the person.
+        parts: Name to score, not fitted.
+        min_confidence: Joints of which the detector was less sure count as missing.
+
+    Raises:
+        SettingError: If no recording shows the seat.
+    """
+    return Normality.fit(parts, [], _clips(usual, seat, min_confidence))
 
 
 def _clips(usual: Sequence[Recording], seat: str, min_confidence: float) -> list[Tensor]:

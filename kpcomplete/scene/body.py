@@ -1,6 +1,5 @@
 """Bodies of joints and bones."""
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -92,25 +91,21 @@ def painted(points: Array, skeleton: Skeleton, paint: Array, *, thickness: float
 
 
 def flat(
-    keypoints: Array, skeleton: Skeleton, paint: Array, middle: Sequence[float], height: float
+    keypoints: Array, skeleton: Skeleton, paint: Array, corners: Array, image_size: tuple[int, int]
 ) -> Mesh:
-    """Return joints of a picture as an upright body without depth.
+    """Return joints of an image as a body without depth, as large as the image.
 
     Args:
-        keypoints: ``[J, 2]`` of any unit, y down, NaN where unknown.
+        keypoints: ``[J, 2]`` pixels, NaN where unknown.
         skeleton: Of the joints.
         paint: ``[J, 4]``.
-        middle: Where it stands, metres.
-        height: Metres from its highest joint to its lowest.
+        corners: ``[4, 3]`` of the image in space, see `kpcomplete.scene.parts.Picture`.
+        image_size: Width, height in pixels.
     """
-    known = np.isfinite(keypoints).all(axis=-1)
-    if not known.any():
-        return merge([])
-    low, high = keypoints[known].min(axis=0), keypoints[known].max(axis=0)
-    scale = height / max(float((high - low).max()), 1e-6)
-    off = (keypoints - (low + high) / 2) * scale
-    points = np.stack([off[:, 0], np.zeros(len(off)), -off[:, 1]], axis=-1) + np.asarray(middle)
-    return painted(points, skeleton, paint, thickness=0.7)
+    share = (keypoints + 0.5) / np.asarray(image_size)
+    across, down = corners[1] - corners[0], corners[3] - corners[0]
+    points: Array = corners[0] + share[:, :1] * across + share[:, 1:] * down
+    return painted(points, skeleton, paint, thickness=0.35)
 
 
 @cache

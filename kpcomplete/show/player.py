@@ -9,7 +9,7 @@ from kpcomplete.pose import Array
 from kpcomplete.privacy import Anonymize
 from kpcomplete.scene import colours, surroundings
 from kpcomplete.scene.body import body
-from kpcomplete.scene.parts import RGB, Label, Mesh, Picture, Scene
+from kpcomplete.scene.parts import RGB, Label, Mesh, Picture, Scene, merge
 from kpcomplete.scene.view import View
 from kpcomplete.show import Chapter
 from kpcomplete.show._film import Film
@@ -211,8 +211,6 @@ class _Column:
         return found
 
     def trails(self, length: int) -> Mesh:
-        from kpcomplete.scene.parts import merge
-
         cast = self._cast
         which = [cast.recording.skeleton.index(j) for j in _TRAILED
                  if j in cast.recording.skeleton.joints]  # fmt: skip
