@@ -31,8 +31,8 @@ def read(path: str | Path) -> dict[str, Camera]:
         cameras = form(text)
     except (SettingError, MissingDependencyError) as error:
         raise type(error)(f"{path}: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError,
-            yaml.YAMLError, ElementTree.ParseError) as error:  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError,
+            RecursionError, yaml.YAMLError, ElementTree.ParseError) as error:  # fmt: skip
         raise SourceError(
             f"{path} should be a calibration of OpenCV (YAML, JSON), Pose2Sim (TOML) or Qualisys "
             f"(.qca.txt), but is not: {error!r}"

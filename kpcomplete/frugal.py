@@ -29,7 +29,9 @@ def frugal(arguments: Mapping[str, Any], stored: int) -> Iterator[None]:
     largest = max(_ALWAYS, 16 * math.isqrt(stored))
     for number in _numbers(arguments):
         if not abs(number) <= largest:
-            raise ValueError(f"with {stored} numbers no argument is above {largest}: {number:g}")
+            raise ValueError(
+                f"with {stored} numbers no argument is above {largest}: {number!s:.40}"
+            )
     count = 0
 
     def add(owner: nn.Module, name: str, tensor: Tensor | None) -> None:

@@ -14,6 +14,7 @@ from kpcomplete.errors import SkeletonError
 
 CANONICAL = "blazepose33"
 Floats = npt.NDArray[np.float32]
+_DEEPEST = 8  # from a joint to those that it is derived from, and so on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +145,13 @@ def _recipe(source: Skeleton, target: Skeleton) -> tuple[tuple[int, ...], ...]:
     def resolve(joint: str, depth: int = 0) -> tuple[int, ...]:
         name = target.same_as.get(joint, joint)
         found = own.get(joint) or own.get(name)
-        if found or depth > len(target):
-            return found or ()
+        if found:
+            return found
+        if depth > _DEEPEST:
+            raise SkeletonError(
+                f"skeleton {target.name!r} has joints that are derived from others over more than "
+                f"{_DEEPEST} steps"
+            )
         parts = [resolve(part, depth + 1) for part in target.derived.get(joint, ())]
         return tuple(i for part in parts for i in part) if parts and all(parts) else ()
 
