@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from kpcomplete.data import PoseSet
+from kpcomplete.gate import Gate
+from kpcomplete.gate.belief import believed
 from kpcomplete.pose import PoseSequence
 from kpcomplete.source.poses import Poses
 
@@ -33,7 +35,7 @@ class Strip:
     seats: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, poses: Poses, min_confidence: float) -> "Strip":
+    def of(cls, poses: Poses, min_confidence: float, gate: Gate | None = None) -> "Strip":
         """Return what can be trusted of a recording.
 
         Frames come as evenly as 30 per second or a little more or less allow: of faster recordings
@@ -42,13 +44,14 @@ class Strip:
         Args:
             poses: As they were detected.
             min_confidence: Joints of which the detector is less sure count as not detected.
+            gate: Nor do those count that it distrusts.
         """
         fps = poses.info.fps / max(1, round(poses.info.fps / _FPS))
         seats = {}
         for seat, pose in poses.people.items():
-            trusted = pose.hide(pose.confidence < min_confidence)
-            if trusted.is_observed.any():
-                seats[seat] = _even(trusted, fps)
+            sure = believed(pose, min_confidence, gate)
+            if sure.is_observed.any():
+                seats[seat] = _even(sure, fps)
         return cls(name=poses.info.name, fps=fps, seats=seats)
 
     @property

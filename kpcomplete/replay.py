@@ -13,6 +13,8 @@ from kpcomplete.corruption import Corruption
 from kpcomplete.corruption.seeded import reseed_all
 from kpcomplete.detector.stored import Stored
 from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.gate import Gate
+from kpcomplete.gate.belief import believed
 from kpcomplete.material import Answer
 from kpcomplete.pipeline import Pipeline
 from kpcomplete.pose import Array
@@ -122,13 +124,20 @@ class SpoiltRecording:
         return Answer(keypoints=keypoints, covariance=covariance)
 
 
-def stored(source: Source, *, limit: int | None = None, min_confidence: float = 0.0) -> Poses:
+def stored(
+    source: Source,
+    *,
+    limit: int | None = None,
+    min_confidence: float = 0.0,
+    gate: Gate | None = None,
+) -> Poses:
     """Return the first frames of a recording of poses, as far as they are trusted.
 
     Args:
         source: The recording.
         limit: Frames; None for all.
         min_confidence: Joints of which the detector is less sure count as not detected.
+        gate: Nor do those count that it distrusts.
 
     Raises:
         SourceError: If the source is no file of poses, or nobody is in it.
@@ -139,7 +148,7 @@ def stored(source: Source, *, limit: int | None = None, min_confidence: float = 
             f"with: kpcomplete process source={source.info.name}"
         )
     cut = [pose[:limit] for pose in source.people.values()]
-    people = [pose.hide(pose.confidence < min_confidence) for pose in cut]
+    people = [believed(pose, min_confidence, gate) for pose in cut]
     people = [pose for pose in people if pose.is_observed.any()]
     if not people:
         raise SourceError(

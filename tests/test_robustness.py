@@ -15,6 +15,7 @@ from kpcomplete.corruption.parts import Parts
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.data import PoseSet
 from kpcomplete.errors import SettingError
+from kpcomplete.footage import Strip
 from kpcomplete.material import Windows
 from kpcomplete.occlusion import Occlusion
 from kpcomplete.pose import PoseSequence
@@ -262,6 +263,26 @@ def test_unsure_joints_of_a_recording_do_not_count():
     poses = stored(recording(points, confidence=confidence), limit=10, min_confidence=0.5)
     assert len(poses.people["driver"]) == 10
     assert not poses.people["driver"].is_observed[:, SKELETON.index("left_wrist")].any()
+
+
+class Wristless:
+    """Distrusts every left wrist."""
+
+    distrust = 0.5
+
+    def __call__(self, batch, edges=None, last=None):
+        doubt = torch.zeros(batch.observed[:, -last:].shape if last else batch.observed.shape)
+        doubt[..., SKELETON.index("left_wrist")] = 0.9
+        return doubt
+
+
+def test_joints_that_a_gate_distrusts_do_not_count():
+    poses = stored(recording(person()), gate=Wristless())
+    seen = poses.people["driver"].is_observed
+    assert not seen[:, SKELETON.index("left_wrist")].any()
+    assert seen[:, SKELETON.index("right_wrist")].all()
+    strip = Strip.of(recording(person()), 0.5, Wristless())
+    assert strip.seats["driver"][:, SKELETON.index("left_wrist")].isnan().all()
 
 
 def test_truth_must_speak_of_somebody_who_is_there():

@@ -39,10 +39,11 @@ def main(cfg: DictConfig) -> None:
 def strips_of(cfg: DictConfig) -> Iterator[Strip]:
     """Yield what can be trusted of each recording; people in videos and images are found first."""
     filmed = []
+    gate = build(cfg.gate) if cfg.get("gate") else None
     for path in paths_of(cfg):
         source = build(cfg.source)(path=path)
         if isinstance(source, Poses):
-            yield Strip.of(source, cfg.min_confidence)
+            yield Strip.of(source, cfg.min_confidence, gate)
         else:
             filmed.append(path)
     if not filmed:
@@ -56,7 +57,7 @@ def strips_of(cfg: DictConfig) -> Iterator[Strip]:
             print(f"left out: {entry.error}", file=sys.stderr)
         else:
             archive = Path(cfg.output_dir) / f"{stems[entry.source]}{cfg.outputs.archive}"
-            yield Strip.of(Poses(archive), cfg.min_confidence)
+            yield Strip.of(Poses(archive), cfg.min_confidence, gate)
 
 
 if __name__ == "__main__":

@@ -108,9 +108,10 @@ def materials_of(cfg: DictConfig) -> Iterator[Material]:
     paths = paths_of(cfg)
     if cfg.truth is not None and len(paths) > 1:
         raise SettingError(f"truth={cfg.truth} can belong to one recording, but got {len(paths)}")
+    gate = build(cfg.gate) if cfg.get("gate") else None
     for path in paths:
         source = build(cfg.source)(path=path)
-        poses = stored(source, limit=cfg.limit, min_confidence=cfg.min_confidence)
+        poses = stored(source, limit=cfg.limit, min_confidence=cfg.min_confidence, gate=gate)
         known = true_joints(poses, cfg.truth)
         yield Recorded(poses=poses, known=known, alone=not cfg.same_people)
 
