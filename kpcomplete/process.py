@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,7 +21,8 @@ class Process:
     """A batch of recordings. This process alone writes ``manifest.csv``.
 
     Args:
-        make: Makes a worker; picklable, if workers are other processes.
+        make: Makes a worker, given ``outputs`` and ``output_dir``; picklable, if workers are other
+            processes.
         executor: Who does the work.
         outputs: Output name to the ending of its file; None leaves it out.
         output_dir: Folder of the outputs and of ``manifest.csv``, or an address that fsspec
@@ -35,7 +37,7 @@ class Process:
         OutputError: If the folder cannot be made, or holds a foreign ``manifest.csv``.
     """
 
-    make: Callable[[], Work]
+    make: Callable[..., Work]
     outputs: Mapping[str, str | None]
     output_dir: str | Path
     executor: Executor = field(default_factory=Serial)
@@ -65,7 +67,8 @@ class Process:
                 unit="file",
                 disable=len(recordings) < 2 or None,
             ) as bar:
-                for finished in self.executor(self.make, backlog):
+                make = partial(self.make, outputs=self.outputs, output_dir=self.output_dir)
+                for finished in self.executor(make, backlog):
                     self._note(finished)
                     bar.set_postfix(self.manifest.counts())
                     bar.update()

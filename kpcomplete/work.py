@@ -1,5 +1,6 @@
 """What is done with one recording at a time, wherever the work is done."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,7 @@ class Worker:
     overlap: float = 10.0
     progress: bool = True
     _store: Store = field(init=False, repr=False)
+    _made_by: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.outputs) - set(self.sinks))
@@ -70,6 +72,8 @@ class Worker:
             )
         torch.set_num_threads(1)  # poses are small: the cores have detecting and drawing to do
         self._store = open_store(self.output_dir)
+        config = self.provenance.get("config", {}).get("detector", type(self.pipeline.detector))
+        self._made_by = json.dumps([config, self.overlap], sort_keys=True, default=str)
 
     def __call__(self, task: Task) -> Outcome:
         """Do a task; what goes wrong is told, not raised."""
@@ -136,7 +140,7 @@ class Worker:
             store=self._store,
             stem=task.stem,
             pieces=task.pieces,
-            made_by=f"{self.pipeline.detector!r} {self.chunk} {self.overlap}",
+            made_by=self._made_by,
         )
 
 

@@ -23,7 +23,7 @@ class Make:
     folder: Path
     unable: str = ""
 
-    def __call__(self):
+    def __call__(self, **_):
         if self.unable == "said":
             raise SettingError("there is no such seat")
         if self.unable == "died":

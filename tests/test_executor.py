@@ -24,7 +24,8 @@ def tasks(*names):
 
 
 def process(folder, executor, *names, **settings):
-    job = Process(make=Make(folder), executor=executor, outputs={}, output_dir=folder, **settings)
+    settings = {"make": Make(folder), "outputs": {}, "output_dir": folder} | settings
+    job = Process(executor=executor, **settings)
     entries = job(list(names))
     return {e.source: (e.status, e.attempts) for e in entries}
 

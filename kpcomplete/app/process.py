@@ -48,15 +48,24 @@ class Recipe:
     """Makes a worker from plain values, in whatever process it is called.
 
     Args:
-        settings: Resolved config of a `kpcomplete.work.Worker`.
+        settings: Config of a `kpcomplete.work.Worker`.
     """
 
-    settings: dict[str, Any]
+    settings: Any
 
-    def __call__(self) -> Work:
-        """Load the models."""
-        work: Work = build(OmegaConf.create(self.settings))()
+    def __post_init__(self) -> None:
+        if OmegaConf.is_config(self.settings):
+            plain = OmegaConf.to_container(self.settings, resolve=True)
+            object.__setattr__(self, "settings", plain)
+
+    def __call__(self, **rest: Any) -> Work:
+        """Load the models, and add what else the worker needs to know."""
+        work: Work = build(OmegaConf.create(self.settings))(**rest)
         return work
+
+    def changed(self, **settings: Any) -> "Recipe":
+        """Return a recipe with some other settings."""
+        return Recipe({**self.settings, **settings})
 
 
 def job_of(cfg: DictConfig, *, digests: bool = False) -> Process:
@@ -67,7 +76,7 @@ def job_of(cfg: DictConfig, *, digests: bool = False) -> Process:
     made = provenance(config=resolved, weights=weights)
     executor = build(cfg.executor)
     settings = resolved["job"]["make"]
-    make: Any = Recipe({**settings, "provenance": made, "progress": False})
+    make: Any = Recipe(settings).changed(provenance=made, progress=False)
     if isinstance(executor, Serial):
         make = build(cfg.job.make, provenance=made)
     rest = {k: v for k, v in resolved["job"].items() if k not in ("_target_", "make", "executor")}
