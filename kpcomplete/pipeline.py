@@ -155,6 +155,7 @@ class _Live:
         self.recall, self.now = Recall(), 0
         # of each person who was seen of late, the frames that show them, and their numbers
         self.past: dict[str, deque[tuple[int, PoseSequence]]] = {}
+        self.visits: dict[str, int] = {}  # how often each seat was left: the next is somebody else
 
     def __call__(self, trusted: Mapping[str, PoseSequence]) -> Mapping[str, PoseSequence]:
         self._remember(trusted)
@@ -163,7 +164,8 @@ class _Live:
             return trusted
         batch = replace(PoseBatch.from_sequences(seated), memory=self.recall.of(seated))
         now = float(seated[0].times[0])
-        done = self.stream(batch, [poses.person for poses in seated], now)
+        names = [f"{poses.person} {self.visits.get(poses.person, 0)}" for poses in seated]
+        done = self.stream(batch, names, now)
         out = dict(trusted)
         for row, raw in enumerate(seated):
             filled = completed_sequence(raw, done, row)
@@ -182,6 +184,7 @@ class _Live:
                 self.recall.add(past.popleft()[1])
             if not past:
                 self.recall.forget(seat)
+                self.visits[seat] = self.visits.get(seat, 0) + 1
                 del self.past[seat]
 
 

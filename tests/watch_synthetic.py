@@ -70,7 +70,7 @@ class Said(Screen):
 
 def main(folder, seconds=60.0):
     live = Live(
-        source=Camera(length=90, fps=10.0, seats=("driver", "child"), images=True, image_size=(640, 480)),
+        source=Camera(length=90, fps=10.0, seats=["driver", "child"], images=True),
         pipeline=Pipeline(
             detector=Stored(), window=Window(past=9, hop=1, future=0), completer=Hold(),
             lifter=Planar(causal=True), head=Head(), ahead=1, keep_images=True,
