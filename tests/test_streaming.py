@@ -218,6 +218,7 @@ def test_given_answers_as_the_mixture_does(count):
 def completer(made, causal=True):
     made_up = AutoencoderCompleter.__new__(AutoencoderCompleter)  # without a file
     made_up.network, made_up.causal, made_up.max_std, made_up.chunk = made, causal, None, 20_000
+    made_up._whole = made_up._step = None
     return made_up
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "process": "find and complete the people of videos: process source=drive.mp4",
     "live": "watch a camera: live source=0, or a video: live source=drive.mp4 pace=true",
     "view": "look at results in 3D: view out/drive.parquet (a window; format=mp4: a video)",
+    "export-model": "write completer, lifter or head as ONNX: export-model output_dir=exported",
     "export": "write results in other formats: export source=out/drive.parquet exporter=trc",
     "evaluate": "hide joints on purpose, and measure how well they are completed",
     "adapt": "fine-tune the completer on your own recordings: adapt source=my_videos/",
@@ -83,7 +84,7 @@ def run(name: str, *arguments: str) -> None:
         del rest[place : place + 2]
     os.environ["KPCOMPLETE_TRUST"] = trusted
     sys.argv = [f"kpcomplete {name}", *map(spell_out, name_paths(rest))]
-    import_module(f"kpcomplete.app.{name}").main()
+    import_module(f"kpcomplete.app.{name.replace('-', '_')}").main()
 
 
 def name_paths(arguments: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """A trained network as a completer."""
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -10,7 +11,9 @@ from kpcomplete.completer.filling import filled
 from kpcomplete.completer.live import Live
 from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.model import Autoencoder
+from kpcomplete.model.onnx_graphs import MODES, OnnxStep, OnnxWhole
 from kpcomplete.model.temporal import Temporal
+from kpcomplete.onnx_file import Session
 
 
 class AutoencoderCompleter:
@@ -26,9 +29,13 @@ class AutoencoderCompleter:
             worst direction, stays missing; None fills in everything.
         device: Where the network runs, e.g. ``cpu`` or ``cuda``.
         chunk: Frames, of all windows together, that are computed at a time; bounds memory.
+        onnx: Folder that ``kpcomplete export-model`` wrote of these weights: its files are run by
+            ONNX Runtime, on the CPU. None: torch.
 
     Raises:
-        ModelFileError: If the checkpoint cannot be read, or holds no autoencoder.
+        MissingDependencyError: If ONNX Runtime is wanted and not installed.
+        ModelFileError: If the checkpoint cannot be read, or holds no autoencoder, or if the files
+            of ``onnx`` are missing, or of other weights.
         SettingError: If ``max_std`` or ``chunk`` is not positive.
     """
 
@@ -40,6 +47,7 @@ class AutoencoderCompleter:
         max_std: float | None = None,
         device: str = "cpu",
         chunk: int = 20_000,
+        onnx: str | Path | None = None,
     ) -> None:
         if chunk < 1 or (max_std is not None and max_std <= 0):
             raise SettingError(
@@ -55,6 +63,26 @@ class AutoencoderCompleter:
         self.causal = causal
         self.max_std = max_std
         self.chunk = chunk
+        self._whole: OnnxWhole | None = None
+        self._step: OnnxStep | None = None
+        if onnx is not None:
+            self._open(Path(onnx), found.path)
+
+    def _open(self, folder: Path, weights: Path) -> None:
+        """Run the network by ONNX Runtime."""
+        if not isinstance(self.network, Temporal):
+            raise SettingError(
+                f"only the temporal network runs as ONNX, but {weights} holds "
+                f"{type(self.network).__name__}: set onnx=null"
+            )
+        mark = hashlib.sha256(weights.read_bytes()).hexdigest()
+        name = f"completer.{MODES[self.causal]}"
+        session = Session(folder / f"{name}.onnx", graph=name, weights=mark)
+        self._whole = OnnxWhole(self.network, session, self.causal)
+        if self.causal:
+            name = "completer.step"
+            session = Session(folder / f"{name}.onnx", graph=name, weights=mark)
+            self._step = OnnxStep(self.network, session)
 
     @torch.inference_mode()
     def __call__(self, batch: PoseBatch, /) -> PoseBatch:
@@ -68,10 +96,12 @@ class AutoencoderCompleter:
         return PoseBatch.concatenate(parts)
 
     def _complete(self, batch: PoseBatch) -> PoseBatch:
+        if self._whole is not None:
+            return filled(batch, self._whole(batch), self.max_std)
         return filled(batch, self.network(batch, causal=self.causal), self.max_std)
 
     def stream(self, window: int) -> Live | None:
         """Return the same frame by frame; None if not causal, or no network that can do so."""
         if not (self.causal and isinstance(self.network, Temporal)):
             return None
-        return Live(self.network, window=window, max_std=self.max_std)
+        return Live(self.network, window=window, max_std=self.max_std, fused=self._step)

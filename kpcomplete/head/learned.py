@@ -1,5 +1,6 @@
 """The head that was trained: reads a checkpoint, follows recordings."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,11 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import ModelFileError
 from kpcomplete.head import UNKNOWN
 from kpcomplete.head.live import Live
+from kpcomplete.head.onnx_graphs import OnnxWindow
 from kpcomplete.head.several import Several
+from kpcomplete.model.onnx_graphs import OnnxStep
+from kpcomplete.model.temporal import Temporal
+from kpcomplete.onnx_file import Session
 from kpcomplete.pose import Array, PoseSequence
 
 _PIECE = 256  # windows at a time
@@ -24,15 +29,19 @@ class Learned:
     Args:
         weights: Checkpoint of ``kpcomplete train experiment=classify``: a path, or the name of a
             shipped one.
+        onnx: Folder that ``kpcomplete export-model`` wrote of these weights: its files are run by
+            ONNX Runtime. None: torch.
 
     Attributes:
         tasks: Name to classes, `UNKNOWN` last.
 
     Raises:
-        ModelFileError: If the checkpoint cannot be read, or holds no head.
+        MissingDependencyError: If ONNX Runtime is wanted and not installed.
+        ModelFileError: If the checkpoint cannot be read, or holds no head, or if the files of
+            ``onnx`` are missing, or of other weights.
     """
 
-    def __init__(self, *, weights: str | Path) -> None:
+    def __init__(self, *, weights: str | Path, onnx: str | Path | None = None) -> None:
         found = checkpoint.load(checkpoint.find(weights))
         network = found.build()
         if not isinstance(network, Several):
@@ -42,14 +51,25 @@ class Learned:
         self.tasks: Mapping[str, tuple[str, ...]] = {
             task: (*classes, UNKNOWN) for task, classes in network.tasks.items()
         }
+        self._window: OnnxWindow | None = None
+        self._step: OnnxStep | None = None
+        if onnx is not None:
+            mark = hashlib.sha256(found.path.read_bytes()).hexdigest()
+            window, step = (
+                Session(Path(onnx) / f"{name}.onnx", graph=name, weights=mark)
+                for name in ("head.causal", "head.step")
+            )
+            self._window = OnnxWindow(network, window)
+            assert isinstance(network.encoder, Temporal)  # else there would be no such file
+            self._step = OnnxStep(network.encoder, step)
 
     def watch(self) -> "Watch":
         """Return what follows a new recording."""
-        return Watch(self.network)
+        return Watch(self.network, self._window)
 
     def stream(self) -> Live | None:
         """Return the same frame by frame; None if the encoder has no such form."""
-        return Live(self.network) if Live.can(self.network) else None
+        return Live(self.network, self._step) if Live.can(self.network) else None
 
 
 class Watch:
@@ -57,10 +77,11 @@ class Watch:
 
     Args:
         network: Trained.
+        window: What says probabilities of windows, if not the network.
     """
 
-    def __init__(self, network: Several) -> None:
-        self._network = network
+    def __init__(self, network: Several, window: OnnxWindow | None = None) -> None:
+        self._network, self._probabilities = network, (window or network).probabilities
         self._before: dict[str, Array] = {}
 
     def __call__(self, people: Mapping[str, PoseSequence], /) -> dict[str, dict[str, Array]]:
@@ -79,7 +100,7 @@ class Watch:
         parts: dict[str, list[Tensor]] = {task: [] for task in self._network.tasks}
         for piece in torch.split(windows, _PIECE):
             batch = PoseBatch.from_keypoints(piece, fps=poses.fps)
-            for task, values in self._network.probabilities(batch).items():
+            for task, values in self._probabilities(batch).items():
                 parts[task].append(values)
         return {
             task: torch.cat(values).numpy() if values else np.zeros((0, size), np.float32)

@@ -10,6 +10,7 @@ from torch import nn
 from kpcomplete.batch import PoseBatch
 from kpcomplete.head.several import Several
 from kpcomplete.model import Prediction
+from kpcomplete.model.fused import Fused
 from kpcomplete.model.streaming import Stream
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.normalize import Placement
@@ -29,9 +30,10 @@ class Live:
 
     Args:
         network: Trained, see `can`; copied.
+        fused: See `kpcomplete.model.streaming.Stream`.
     """
 
-    def __init__(self, network: Several) -> None:
+    def __init__(self, network: Several, fused: Fused | None = None) -> None:
         self._past, self._now = network.past, -1
         self._enough, self._completed = network.enough, network.completed
         self._sizes = {task: len(classes) + 1 for task, classes in network.tasks.items()}
@@ -40,7 +42,7 @@ class Live:
         joints, width = len(network.encoder.skeleton), 0
         self._stream: Stream | None = None
         if self._completed and isinstance(network.encoder, Temporal):
-            self._stream = Stream(network.encoder, window=network.past)
+            self._stream = Stream(network.encoder, window=network.past, fused=fused)
             width = self._stream.width
         self._rows = Rows(
             frames=np.zeros((), np.int64),

@@ -12,7 +12,7 @@ from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.checkpoint import network_class
 from kpcomplete.errors import ModelFileError, SettingError
-from kpcomplete.model import Autoencoder
+from kpcomplete.model import Autoencoder, Latent, Prediction
 
 
 class Several(nn.Module):
@@ -92,9 +92,12 @@ class Several(nn.Module):
 
     def probabilities(self, batch: PoseBatch) -> dict[str, Tensor]:
         """Return task to calibrated probabilities ``[B, C + 1]``; the last is that of unknown."""
-        seen = self.seen(batch)[:, None]
-        out = {}
-        for (task, logits), temperature in zip(self(batch).items(), self.temperature, strict=True):
+        return self.calibrated(self(batch), self.seen(batch))
+
+    def calibrated(self, found: dict[str, Tensor], seen: Tensor) -> dict[str, Tensor]:
+        """Return probabilities of logits, given which windows ``[B]`` show enough."""
+        seen, out = seen[:, None], {}
+        for (task, logits), temperature in zip(found.items(), self.temperature, strict=True):
             known = torch.where(seen, (logits / temperature).softmax(dim=-1), 0.0)
             out[task] = torch.cat([known, (~seen).to(known)], dim=-1)
         return out
@@ -114,10 +117,28 @@ class Several(nn.Module):
         """
         placement = placement or normalize.fit(batch)
         body = placement.into_body(batch)
+        if not self.completed:
+            return self.summed(body, placement)
+        latent = self.encoder.encode(body, causal=True)
+        return self.summed(body, placement, latent, self.encoder.decode(latent))
+
+    def summed(
+        self,
+        body: PoseBatch,
+        placement: normalize.Placement,
+        latent: Latent | None = None,
+        found: Prediction | None = None,
+    ) -> Float[Tensor, "batch feature"]:
+        """Return the features of windows in body units.
+
+        Args:
+            body: The windows.
+            placement: Of the people in image widths.
+            latent: What the encoder makes of them; None: it is not looked at.
+            found: And its completion.
+        """
         share = body.observed.float().mean(dim=1)
-        if self.completed:
-            latent = self.encoder.encode(body, causal=True)
-            found = self.encoder.decode(latent)
+        if latent is not None and found is not None:
             known = found.known | body.observed
             points = torch.where(body.observed[..., None], body.keypoints, found.mean)
             codes = [latent.code[:, -1], latent.code.mean(dim=1)]

@@ -1,17 +1,20 @@
 """A trained network as a lifter."""
 
+import hashlib
 from pathlib import Path
 
 import torch
 
 from kpcomplete import checkpoint
-from kpcomplete.errors import ModelFileError
+from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.lifter import Lifted
 from kpcomplete.lifter.dilated import Dilated
 from kpcomplete.lifter.linear import Linear
-from kpcomplete.lifter.live import Live
+from kpcomplete.lifter.live import Live, Network
+from kpcomplete.lifter.onnx_graphs import MODES, OnnxStep, OnnxWhole
 from kpcomplete.lifter.sight import Sight
 from kpcomplete.lifter.temporal import Temporal
+from kpcomplete.onnx_file import Session
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 
@@ -22,17 +25,26 @@ class Learned:
         weights: Path of a checkpoint, or the name of one that comes with kpcomplete.
         causal: Never look at later frames.
         device: Where the network runs, e.g. ``cpu`` or ``cuda``.
+        onnx: Folder that ``kpcomplete export-model`` wrote of these weights: its files are run by
+            ONNX Runtime, on the CPU. None: torch.
 
     Attributes:
         people: Whom it was trained on.
 
     Raises:
+        MissingDependencyError: If ONNX Runtime is wanted and not installed.
         ModelFileError: If the checkpoint cannot be read, holds no lifter, or was trained for
-            another skeleton.
+            another skeleton, or if the files of ``onnx`` are missing, or of other weights.
+        SettingError: If ``onnx`` is given for the network of single frames.
     """
 
     def __init__(
-        self, *, weights: str | Path = "lifter", causal: bool = False, device: str = "cpu"
+        self,
+        *,
+        weights: str | Path = "lifter",
+        causal: bool = False,
+        device: str = "cpu",
+        onnx: str | Path | None = None,
     ) -> None:
         found = checkpoint.load(checkpoint.find(weights))
         network = found.build()
@@ -49,10 +61,30 @@ class Learned:
         self.causal, self.device = causal, device
         data = found.metadata.provenance.get("data", {})
         self.people = tuple(person for part in data.values() for person in part)
+        self._whole: OnnxWhole | None = None
+        self._step: Session | None = None
+        if onnx is not None:
+            self._open(Path(onnx), found.path)
+
+    def _open(self, folder: Path, weights: Path) -> None:
+        """Run the network by ONNX Runtime."""
+        if not isinstance(self.network, Temporal):
+            raise SettingError(
+                f"only the temporal network runs as ONNX, but {weights} holds "
+                f"{type(self.network).__name__}: set onnx=null"
+            )
+        mark = hashlib.sha256(weights.read_bytes()).hexdigest()
+        name = f"lifter.{MODES[self.causal]}"
+        self._whole = OnnxWhole(Session(folder / f"{name}.onnx", graph=name, weights=mark))
+        if self.causal:
+            name = "lifter.step"
+            self._step = Session(folder / f"{name}.onnx", graph=name, weights=mark)
 
     @torch.inference_mode()
     def __call__(self, sight: Sight, /) -> Lifted:
         """Return all joints in 3D."""
+        if self._whole is not None:
+            return self._whole(sight)
         home = sight.rays.device
         found: Lifted = self.network(sight.to(self.device), causal=self.causal)
         return Lifted(points=found.points.to(home), std=found.std.to(home))
@@ -61,5 +93,10 @@ class Learned:
         """Return the same frame by frame, on the CPU; None if not causal."""
         if not self.causal:
             return None
-        alone = self.network.alone if isinstance(self.network, Linear) else Dilated(self.network)
-        return Live(alone, window=window, calibration=float(self.network.calibration))
+        network = self.network
+        alone: Network
+        if isinstance(network, Linear):
+            alone = network.alone
+        else:
+            alone = OnnxStep(network, self._step) if self._step else Dilated(network)
+        return Live(alone, window=window, calibration=float(network.calibration))

@@ -160,9 +160,27 @@ def _root(shape: Tensor, placing: Placing, trust: Tensor, first: Tensor) -> Tens
     ahead = torch.stack([torch.zeros_like(first), torch.zeros_like(first), first], dim=-1)
     matrix = matrix + pull[..., None, None] * torch.eye(3).to(shape)
     right = right + pull[..., None] * ahead
-    root: Tensor = torch.linalg.solve(matrix, right)
+    root = _solved(matrix, right)
     # nobody sits behind the camera
     return torch.cat([root[..., :2], root[..., 2:].clamp_min(0.1)], dim=-1)
+
+
+def _solved(matrix: Tensor, right: Tensor) -> Tensor:
+    """Return x of ``matrix @ x = right``, symmetric matrices ``[..., 3, 3]``."""
+    if not torch.onnx.is_in_onnx_export():
+        solved: Tensor = torch.linalg.solve(matrix, right)
+        return solved
+    rows = matrix.unbind(dim=-2)  # ONNX knows no equations: by determinants
+    across = [_cross(rows[(i + 1) % 3], rows[(i + 2) % 3]) for i in range(3)]
+    volume = (rows[0] * across[0]).sum(dim=-1, keepdim=True)
+    parts = [across[i] * right[..., i : i + 1] for i in range(3)]
+    return (parts[0] + parts[1] + parts[2]) / volume
+
+
+def _cross(first: Tensor, second: Tensor) -> Tensor:
+    a, b, c = first.unbind(dim=-1)
+    x, y, z = second.unbind(dim=-1)
+    return torch.stack([b * z - c * y, c * x - a * z, a * y - b * x], dim=-1)
 
 
 def _toward(middle: Tensor) -> Tensor:

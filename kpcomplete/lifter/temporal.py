@@ -79,7 +79,7 @@ class Block(nn.Module):
         normed = self.norm(hidden)
         frame = torch.arange(hidden.shape[1], device=hidden.device)
         before = normed[:, (frame - self.dilation).clamp_min(0)]
-        last = frame if causal else (frame + self.dilation).clamp_max(len(frame) - 1)
+        last = frame if causal else torch.minimum(frame + self.dilation, frame[-1:])
         mixed = self.mix(torch.cat([before, normed, normed[:, last]], dim=-1))
         found: Tensor = hidden + self.dropout(self.out(nn.functional.gelu(mixed)))
         return found

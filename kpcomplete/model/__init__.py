@@ -106,9 +106,12 @@ class Autoencoder(nn.Module, ABC):
 
     def forward(self, batch: PoseBatch, *, causal: bool = False) -> Prediction:
         """Return where the joints of windows are, calibrated."""
-        latent = self.encode(batch, causal=causal)
-        found = self.decode(latent)
-        scale = self.calibration[CAUSAL if causal else OFFLINE][latent.timeline.kind]
+        return self.calibrated(self.encode(batch, causal=causal))
+
+    def calibrated(self, latent: Latent) -> Prediction:
+        """Return where the joints are, with deviations that hold on unknown people."""
+        found, timeline = self.decode(latent), latent.timeline
+        scale = self.calibration[CAUSAL if timeline.causal else OFFLINE][timeline.kind]
         return Prediction(
             mean=found.mean, factor=found.factor * scale[..., None, None], known=found.known
         )

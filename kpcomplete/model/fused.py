@@ -1,8 +1,6 @@
 """The causal half of the shipped network for one frame at a time, in numpy."""
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from torch import nn
@@ -55,7 +53,6 @@ class Fused:
         of_joints = (self.use[:, None] * self.codes + np.arange(self.codes)).ravel()
         weight, bias = weight[:, of_joints], bias[of_joints]
         gain, shift = self.gain, self.shift = numpy(norm.weight), numpy(norm.bias)
-        self._normal = np.zeros((0, len(gain)), np.float32)
         kept, constant = _fold(numpy(network.local)[self.use])
         self.local = kept
         self.spell = gain[:, None] * weight
@@ -70,13 +67,17 @@ class Fused:
         self.when_bias = bias + constant + numpy(network.whose)[self.use]
         self.choose, self.choose_bias = linear(network.choose)
 
-    def __call__(self, features: Array, look: Callable[[int, Array], Array]) -> Array:
-        """Return what the decoder's heads say ``[P, J, O]``; 0 for joints without material.
+    def __call__(self, features: Array, before: Array) -> tuple[Array, Array, Array]:
+        """Return what the decoder's heads say, the latents, and what later frames look back to.
 
         Args:
             features: ``[P, J, F]`` of one frame.
-            look: Takes the number of a convolution and its input ``[P, W]``, and returns the three
-                frames ``[P, 3, W]`` that it sees, this one first.
+            before: ``[P, 2 B, W]`` what each of B convolutions looks back to: of each the frame
+                `reach` before this one, and the one twice as far.
+
+        Returns:
+            Heads ``[P, J, O]``, 0 for joints without material; latents ``[P, W]``; and
+            ``[P, B, W]`` what the convolutions look at in this frame.
         """
         people = len(features)
         if not self.whole:
@@ -84,11 +85,13 @@ class Fused:
         frame = features.reshape(people, -1) @ self.first + self.first_bias
         frame = self.block(gelu(frame))
         past = frame
+        seen = np.empty((people, len(self.past), past.shape[1]), np.float32)
         for number, block in enumerate(self.past):
-            past = block(past, partial(look, number))
+            seen[:, number] = block.look(past)
+            past = block(past, seen[:, number], before[:, 2 * number : 2 * number + 2])
         code = np.concatenate([frame, past], axis=1) @ self.join + self.join_bias
-        self._normal = normal(code)
-        spelt = self._normal @ self.spell + self.spell_bias
+        code = normal(code)
+        spelt = code @ self.spell + self.spell_bias
         near = features.swapaxes(0, 1) @ self.local  # [S, P, C]: joint by joint
         near += spelt.reshape(people, -1, self.codes).swapaxes(0, 1)
         codes = gelu(near)
@@ -96,16 +99,11 @@ class Fused:
         when = gelu(features @ self.when + self.when_bias) @ self.choose + self.choose_bias
         others = (codes @ self.out).swapaxes(0, 1) + self.bias
         heads: Array = np.concatenate([when, others], axis=2)
-        if self.whole:
-            return heads
-        found = np.zeros((people, self.joints, heads.shape[2]), np.float32)
-        found[:, self.use] = heads
-        return found
-
-    @property
-    def code(self) -> Array:
-        """Latents ``[P, W]`` of the last frame."""
-        return self._normal * self.gain + self.shift
+        if not self.whole:
+            found = np.zeros((people, self.joints, heads.shape[2]), np.float32)
+            found[:, self.use] = heads
+            heads = found
+        return heads, code * self.gain + self.shift, seen
 
 
 class _Block:
@@ -120,10 +118,16 @@ class _Block:
         if isinstance(block.look, Shift):
             self.taps, self.reach = numpy(block.look.taps), block.look.dilation
 
-    def __call__(self, x: Array, look: Callable[[Array], Array] | None = None) -> Array:
-        seen = normal(x) * self.gain + self.shift
-        if look is not None:
-            seen = (look(seen) * self.taps).sum(axis=1)
+    def look(self, x: Array) -> Array:
+        """Return what this frame shows to the convolution."""
+        return normal(x) * self.gain + self.shift
+
+    def __call__(self, x: Array, seen: Array | None = None, before: Array | None = None) -> Array:
+        if seen is None or before is None:
+            seen = self.look(x)
+        else:
+            assert self.taps is not None
+            seen = seen * self.taps[0] + before[:, 0] * self.taps[1] + before[:, 1] * self.taps[2]
         return x + gelu(seen @ self.first + self.first_bias) @ self.second + self.second_bias
 
 

@@ -37,20 +37,26 @@ class Stream:
     Args:
         network: Trained, on the CPU or elsewhere; copied.
         window: Frames after which observations are forgotten.
+        fused: The network for single frames, if it is run elsewhere.
+
+    Attributes:
+        code: ``[P, W]`` latents of the last frame, float32.
     """
 
-    def __init__(self, network: Temporal, *, window: int = 150) -> None:
+    def __init__(self, network: Temporal, *, window: int = 150, fused: Fused | None = None) -> None:
         self.window = window
-        self._fused, self._decide = Fused(network), Decide(network)
+        self._fused, self._decide = fused or Fused(network), Decide(network)
         self._given = Given(network.mixture) if len(network.share) else None
         self._middle: Array = network.centre.detach().double().cpu().numpy()
         self._anchors = network.skeleton.indices(ANCHORS)
         reach = self._fused.reach
-        length = [2 * r + 1 for r in reach]
-        self._rings = list(zip(np.cumsum([0, *length]), length, reach, strict=False))
-        rings = sum(length), len(self._fused.join_bias)
+        self._length = np.array([2 * r + 1 for r in reach])
+        self._first = np.cumsum([0, *self._length])[:-1]
+        self._back = np.array([[r, 2 * r] for r in reach])
+        rings = int(self._length.sum()), len(self._fused.join_bias)
         self._state = State.new(0, window, len(network.skeleton), rings)
         self._times = np.zeros(window)
+        self.code: Array = np.zeros((0, rings[1]), np.float32)
         self._now = 0
 
     def arrange(self, rows: Sequence[int | None]) -> None:
@@ -76,7 +82,7 @@ class Stream:
             state.scale = placement.scale.double().numpy()
         self._imagine()
         moment = self._moment(batch, seconds)
-        heads = self._fused(moment.features(self._middle, self._decide.spread), self._look)
+        heads = self._heads(moment.features(self._middle, self._decide.spread))
         state.frames += 1
         self._now += 1
         return self._decide(moment, heads), Placement(
@@ -88,11 +94,6 @@ class Stream:
     def width(self) -> int:
         """Numbers of a latent."""
         return len(self._fused.join_bias)
-
-    @property
-    def code(self) -> Array:
-        """Latents ``[P, W]`` of the last frame, float32."""
-        return self._fused.code
 
     def _observe(self, batch: PoseBatch, seconds: float) -> None:
         state, place = self._state, self._now % self.window
@@ -184,9 +185,10 @@ class Stream:
         bases[:, self._now % length] = base
         return [base - bases[:, (self._now - frames) % length] for frames in STEPS]
 
-    def _look(self, number: int, frame: Array) -> Array:
-        first, length, step = self._rings[number]
-        ring = self._state.looked[:, first : first + length]
-        ring[:, self._now % length] = frame
-        out: Array = ring[:, [(self._now - i * step) % length for i in range(3)]]
-        return out
+    def _heads(self, features: Array) -> Array:
+        """Ask the network, and keep what later frames look back to."""
+        ring = self._state.looked
+        before = self._first[:, None] + (self._now - self._back) % self._length[:, None]
+        heads, self.code, seen = self._fused(features, ring[:, before.ravel()])
+        ring[:, self._first + self._now % self._length] = seen
+        return heads

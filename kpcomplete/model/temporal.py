@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
@@ -119,7 +119,11 @@ class Temporal(Autoencoder):
 
     def encode(self, batch: PoseBatch, *, causal: bool = False) -> Latent:
         timeline = Timeline.of(batch, causal=causal)
-        prior, doubtful = self._prior(timeline)
+        return self.encode_given(timeline, *self.prior(timeline))
+
+    def encode_given(self, timeline: Timeline, prior: Prediction, doubtful: Tensor) -> Latent:
+        """Return the latents where somebody asked the mixture already, see `prior`."""
+        causal = timeline.causal
         features = self._features(timeline, prior.mean)
         mode = features.new_full((*features.shape[:2], 1), float(causal))
         frames = self.enter(torch.cat([features.flatten(2), mode], dim=-1))
@@ -188,7 +192,7 @@ class Temporal(Autoencoder):
         return Prediction(mean=torch.where(known[..., None], mean, 0.0), factor=factor, known=known)
 
     @torch.no_grad()
-    def _prior(self, timeline: Timeline) -> tuple[Prediction, Tensor]:
+    def prior(self, timeline: Timeline) -> tuple[Prediction, Tensor]:
         """Return what the average pose of the window, or of its past, says by itself; and in doubt.
 
         Poses change slowly, and conditioning is dear: once a window, or every 16 frames if causal.
@@ -213,8 +217,11 @@ class Temporal(Autoencoder):
             doubtful = doubtful.index_copy(2, self.which, given_doubtful)
             mean = mean.index_copy(2, self.which, given_mean)
             root = root.index_copy(2, self.which, given_root)
-        known = self.supported & (timeline.seen & self.supported).any(dim=-1, keepdim=True)
-        return Prediction(mean=mean, factor=root, known=known), doubtful
+        return Prediction(mean=mean, factor=root, known=self.knows(timeline)), doubtful
+
+    def knows(self, timeline: Timeline) -> Bool[Tensor, "batch time joint"]:
+        """Return which joints are made up where nobody saw them: of people who are there."""
+        return self.supported & (timeline.seen & self.supported).any(dim=-1, keepdim=True)
 
     @property
     def mixture(self) -> Mixture:

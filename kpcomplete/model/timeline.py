@@ -5,13 +5,14 @@ from functools import cache
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from kpcomplete.batch import Memory, PoseBatch
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 NEVER = 1e4  # seconds; stands for an observation that does not exist
 APART = 4  # frames between two observations that tell a velocity
+_DOUBLINGS = 13  # windows that are exported have up to 2^13 frames
 EDGES = (0.03, 0.08, 0.19, 0.59)  # seconds of `Timeline.wait`; no whole frames at 30 fps
 REGIONS = ("face", "arms", "body")
 KINDS = (
@@ -113,7 +114,8 @@ class Timeline:
     @property
     def kind(self) -> Int[Tensor, "batch time joint"]:
         """Which of `KINDS` each joint is, were it hidden."""
-        waited = torch.bucketize(self.wait, torch.tensor(EDGES, device=self.wait.device))
+        edges = torch.tensor(EDGES, device=self.wait.device)
+        waited = (self.wait[..., None] > edges).sum(dim=-1)
         where = region().to(self.wait.device)
         seen = 2 * len(REGIONS) + (len(EDGES) + 1) * where + waited
         return torch.where(self.seen, seen, where + len(REGIONS) * self.remembered[:, None])
@@ -136,8 +138,7 @@ def _nearest(
     """Return the last observation of each joint at each frame, time since, and velocities then."""
     if not times.shape[1]:
         return keypoints, keypoints[..., 0], keypoints, keypoints
-    frames = torch.arange(times.shape[1], device=times.device)[:, None]
-    last = torch.where(observed, frames, -1).cummax(dim=1).values
+    last = _latest(observed)
     place = last.clamp_min(0)
     times = times[..., None].expand(observed.shape)
     then = times.gather(1, place)
@@ -152,6 +153,18 @@ def _nearest(
         return torch.where(told[..., None], step / passed[..., None], 0.0)
 
     return torch.where((last >= 0)[..., None], value, 0.0), since, velocity(APART), velocity(1)
+
+
+def _latest(observed: Tensor) -> Tensor:
+    """Return the number of the last frame that shows each joint; -1 if there was none."""
+    frame = torch.arange(observed.shape[1], device=observed.device)
+    if not torch.onnx.is_in_onnx_export():
+        return torch.where(observed, frame[:, None], -1).cummax(dim=1).values
+    last = torch.where(observed, frame[:, None], -1)  # ONNX has no running maximum
+    for power in range(_DOUBLINGS):
+        earlier = nn.functional.pad(last, (0, 0, 2**power, 0), value=-1)
+        last = torch.maximum(last, earlier[:, : observed.shape[1]])
+    return last
 
 
 def _average(keypoints: Tensor, observed: Tensor, causal: bool) -> Tensor:
