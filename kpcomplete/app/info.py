@@ -11,7 +11,8 @@ import kpcomplete
 
 PACKAGES = (
     "torch", "numpy", "mediapipe", "opencv-python", "hydra-core", "open3d", "lightning-fabric",
-    "safetensors", "pyarrow", "av", "scipy", "scikit-learn", "anny", "netCDF4", "tensorboard", "onnx", "onnxruntime",
+    "safetensors", "pyarrow", "av", "scipy", "scikit-learn", "anny", "netCDF4", "tensorboard",
+    "onnx", "onnxruntime",
 )  # fmt: skip
 
 
