@@ -61,7 +61,9 @@ def page(rows: Sequence[Mapping[str, Any]], *, pictures: int = 24) -> str:
 def _facts(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     known = [row for row in rows if row["frames"]]
     frames = sum(row["frames"] for row in known)
-    facts = [(count, status) for status, count in Counter(r["status"] for r in rows).items()]
+    facts: list[tuple[Any, str]] = [
+        (count, status) for status, count in Counter(r["status"] for r in rows).items()
+    ]
     facts += [
         (_length(sum(row["duration_s"] or 0 for row in known)), "of recordings"),
         (f"{frames:,}", "frames"),

@@ -139,9 +139,17 @@ def _read(path: str, text: bytes) -> list[Entry]:
             f"{path} must be a manifest with the columns {','.join(HEADER)}, but starts with "
             f"{header}; move it away or choose another output_dir"
         )
-    count = len(header)
-    return [
-        Entry(*r[:3], int(r[3]), float(r[4]), *(int(n) for n in r[5:6]), *r[6:])
-        for r in rows
-        if len(r) == count
-    ]
+    return [_entry(dict(zip(header, r, strict=True))) for r in rows if len(r) == len(header)]
+
+
+def _entry(row: Mapping[str, str]) -> Entry:
+    return Entry(
+        source=row["source"],
+        status=row["status"],
+        error=row["error"],
+        frames=int(row["frames"]),
+        seconds=float(row["seconds"]),
+        attempts=int(row.get("attempts", 1)),
+        started=row.get("started", ""),
+        ended=row.get("ended", ""),
+    )

@@ -96,9 +96,7 @@ def anomalies_of(cfg: DictConfig, job: Process, entries: Sequence[Entry]) -> dic
     }
     folder = Path(cfg.output_dir)
     parts = build(OmegaConf.to_container(cfg.anomaly, resolve=True))
-    normal = expand(
-        OmegaConf.to_object(cfg.normal) if OmegaConf.is_list(cfg.normal) else cfg.normal
-    )
+    normal = expand(list(cfg.normal) if OmegaConf.is_list(cfg.normal) else cfg.normal)
     found: dict[str, list[float]] = {stem: [] for stem in archives.values()}
     for one in watch([folder / name for name in archives], normal, parts, folder / "anomalies"):
         found[archives[one.file]].append(one.score)

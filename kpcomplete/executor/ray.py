@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class Ray:
                 ray.shutdown()
 
     def _start(self, ray: Any) -> None:
+        if self.address is not None:
+            _knock(self.address)
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
             if self.address is None:
@@ -77,6 +80,17 @@ class Ray:
             raise WorkerError(f"no Ray cluster at {self.address or 'this machine'}: {error}") from (
                 error
             )
+
+
+def _knock(address: str) -> None:
+    """Find out whether anybody is at an address; Ray itself takes minutes to give up."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return  # such as "auto"
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise WorkerError(f"no Ray cluster at {address}: {error}") from error
 
 
 def _ray() -> Any:
