@@ -12,7 +12,8 @@ from kpcomplete.format import Look
 @command("view")
 def main(cfg: DictConfig) -> None:
     """Show what was configured, and name what was written."""
-    print(*view(cfg), sep="\n")
+    for path in view(cfg):
+        print(path)
 
 
 def view(cfg: DictConfig) -> tuple[Path, ...]:

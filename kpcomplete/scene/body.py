@@ -105,7 +105,7 @@ def flat(
     share = (keypoints + 0.5) / np.asarray(image_size)
     across, down = corners[1] - corners[0], corners[3] - corners[0]
     points: Array = corners[0] + share[:, :1] * across + share[:, 1:] * down
-    return painted(points, skeleton, paint, thickness=0.35)
+    return painted(points, skeleton, paint, thickness=0.6)
 
 
 @cache

@@ -37,7 +37,7 @@ def place(
         return camera
     if mount is None:
         return _posed(
-            camera, np.array([[-1.0, 0, 0], [0, 0, -1], [0, 1, 0]]), np.array([0, 0, 1.2])
+            camera, np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]), np.array([0, 0, 1.2])
         )
     if mount not in (AUTO, *CAMERAS):
         raise SettingError(

@@ -67,8 +67,8 @@ def _umap(flat: Array, seed: int) -> Array:
         import umap
     except ImportError as error:
         raise MissingDependencyError(
-            "show.projection=umap needs the package 'umap-learn', which is not installed: run pip install "
-            "'kpcomplete[umap]'"
+            "show.projection=umap needs the package 'umap-learn', which is not installed: run pip "
+            "install 'kpcomplete[umap]'"
         ) from error
     torch.manual_seed(seed)
     found: Array = umap.UMAP(

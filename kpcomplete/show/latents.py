@@ -55,6 +55,7 @@ class Latents:
         parts: Name to score, for the former.
         min_confidence: Joints of which the detector was less sure count as missing.
         seed: Same seed, same picture.
+        video: With the images of a single result. None: where recordings came from.
         anonymize: Cover heads in the images: true; ``all``: make the images coarse.
 
     Raises:
@@ -82,14 +83,17 @@ class Latents:
         parts: Mapping[str, Anomaly] | None = None,
         min_confidence: float = 0.5,
         seed: int = 0,
+        video: str | None = None,
         anonymize: Anonymize = False,
     ) -> None:
         if data is None:
             self._moments = of_recordings(
                 paths, count=count, length=length, min_confidence=min_confidence
             )
-            recordings = map(read_archive, paths)
-            self._films = [Film.of(one.name, one, anonymize) for one in recordings]
+            recordings = [read_archive(path) for path in paths]
+            names = [one.name if video is None else video for one in recordings]
+            self._films = [Film.of(name, one, anonymize)
+                           for name, one in zip(names, recordings, strict=True)]  # fmt: skip
         else:
             self._moments = of_data(data.load(), count=count, length=length)
             self._films = []
