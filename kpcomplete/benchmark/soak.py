@@ -1,0 +1,170 @@
+"""Whether watching can go on for hours, and what a recording keeps when it is killed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import av
+import numpy as np
+from tqdm import tqdm
+
+from kpcomplete.archive import read_archive
+from kpcomplete.desk import Desk
+from kpcomplete.journal import ENDING
+from kpcomplete.live import Live
+from kpcomplete.recovery import recover
+from kpcomplete.result import Result
+from kpcomplete.source.paced import Paced
+
+_WARM_UP = 0.2  # of the minutes
+_WAIT = 300.0  # s for a program to start
+
+
+def run(
+    *,
+    live: Callable[..., Live],
+    video: str | None = None,
+    minutes: float = 30.0,
+    kills: int = 20,
+    settings: Sequence[str] = (),
+    quick: bool = False,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Watch a looped video for a while, recording it; then kill recordings at random moments.
+
+    Args:
+        live: Makes what watches, given ``source``, ``windows``, ``output_dir`` and ``seconds``.
+        video: Real people; the bundled clip if None.
+        minutes: Of watching.
+        kills: Programs that are killed while they record.
+        settings: Of these programs, as ``kpcomplete live`` takes them.
+        quick: One minute, two kills.
+        seed: Of the moments.
+
+    Returns:
+        ``growth_mb``: resident memory at the end minus that after a fifth of the time, each the
+        median over a tenth of it. ``minutes``: as watched. ``drift_ms``: by how much frames were
+        later, after the clock, at the end than after a fifth. ``threads``: left at the end.
+        ``kills``, ``unreadable``: recordings that could not be read afterwards, table or video;
+        ``lost_s``: the most that was not on disk when a program was killed.
+    """
+    if quick:
+        minutes, kills = min(minutes, 1.0), min(kills, 2)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        sample = as_file(files("kpcomplete.sample") / "cabin.mp4")
+        path = Path(video) if video else stack.enter_context(sample)
+        before = set(threading.enumerate())
+        watched = _watch(live, path, folder / "soak", 60 * minutes)
+        left = len(set(threading.enumerate()) - before)
+        draw = random.Random(seed)
+        killed = [
+            _killed(path, folder / f"kill{i}", 1 + 7 * draw.random(), settings)
+            for i in tqdm(range(kills), desc="kill recordings", disable=None)
+        ]
+    return {
+        "growth_mb": watched["growth_mb"],
+        "minutes": minutes,
+        "drift_ms": watched["drift_ms"],
+        "threads": float(left),
+        "kills": float(kills),
+        "unreadable": float(sum(not readable for readable, _ in killed)),
+        "lost_s": max((lost for _, lost in killed), default=0.0),
+    }
+
+
+class Gauge:
+    """A window without one, that notes memory and how far frames are behind the clock.
+
+    Args:
+        desk: Is not asked for anything.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.notes: list[tuple[float, float]] = []  # MB, seconds
+        self._next = 0.0
+
+    def __enter__(self) -> "Gauge":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, result: Result, /) -> None:
+        """Take a note every second."""
+        frame = result.frames[-1]
+        if frame.captured is not None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + 1
+            self.notes.append((_resident_mb(), frame.captured - frame.time))
+
+
+def _watch(live: Callable[..., Live], path: Path, folder: Path, seconds: float) -> dict[str, float]:
+    gauges: list[Gauge] = []
+
+    def gauge(desk: Desk) -> Gauge:
+        gauges.append(Gauge(desk))
+        return gauges[-1]
+
+    job = live(source=Paced(path, loop=True), windows={"gauge": gauge}, output_dir=folder,
+               seconds=seconds, into=["gauge", "archive"])  # fmt: skip
+    done = job()
+    print(f"{done.frames} frames, {done.dropped} dropped, {done.latency}")
+    notes = np.array(gauges[0].notes)
+    tenth = max(1, len(notes) // 10)
+    start = round(_WARM_UP * len(notes))
+    growth, drift = (
+        np.median(notes[-tenth:], axis=0) - np.median(notes[start : start + tenth], axis=0)
+    ).tolist()
+    return {"growth_mb": growth, "drift_ms": 1e3 * drift}
+
+
+def _killed(
+    path: Path, folder: Path, seconds: float, settings: Sequence[str]
+) -> tuple[bool, float]:
+    """Return whether a killed recording can be read, and the seconds of it that are lost."""
+    command = [
+        sys.executable, "-m", "kpcomplete.app.cli", "live", f"source={path}", "pace=true",
+        "loop=true", "sink=[archive,overlay]", f"output_dir={folder}", *settings,
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        journal = _first_flush(folder, program)
+        time.sleep(seconds)
+        os.kill(program.pid, signal.SIGKILL)
+        moment = time.time()
+        program.wait()
+    lost = moment - journal.stat().st_mtime
+    recover(folder)
+    try:
+        (archive,), (video,) = (list(folder.glob(ending)) for ending in ("*.parquet", "*.mp4"))
+        times = read_archive(archive).times
+        with av.open(str(video)) as container:
+            last = max(float(frame.time) for frame in container.decode(video=0))
+    except (ValueError, av.FFmpegError):  # not both are there, or not whole
+        return False, lost
+    return bool((np.diff(times) > 0).all() and abs(last - times[-1]) < 5), lost
+
+
+def _first_flush(folder: Path, program: "subprocess.Popen[bytes]") -> Path:
+    end = time.monotonic() + _WAIT
+    while time.monotonic() < end and program.poll() is None:
+        found = [p for p in folder.glob(f"*.parquet{ENDING}") if p.stat().st_size > 5000]
+        if found:
+            return found[0]
+        time.sleep(0.1)
+    raise RuntimeError(f"{program.args!r} records nothing (exit code {program.poll()})")
+
+
+def _resident_mb() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("/proc/self/status names no VmRSS")
