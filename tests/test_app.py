@@ -26,3 +26,13 @@ def test_info_names_what_a_bug_report_needs(capsys):
 def test_the_gate_can_be_switched_off_by_null():
     assert spell_out("gate=null") == "gate=none"
     assert spell_out("gate=confidence") == "gate=confidence"
+
+
+def test_licences_of_all_that_is_needed(capsys):
+    import_module("kpcomplete.app.licences").main()
+    lines = capsys.readouterr().out.splitlines()
+    told = {line.split()[0]: line for line in lines}
+    for name in ("torch", "mediapipe", "av", "jax", "hydra-core"):  # jax: through mediapipe
+        assert "not told" not in told[name]
+    assert "GPL-2.0" in told["x264"]
+    assert len(lines) == len(set(lines))

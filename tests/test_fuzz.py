@@ -136,7 +136,7 @@ def test_an_archive_of_repeated_rows_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.parquet"
     path.write_bytes(sound.parquet(pa.table(columns, schema=table.schema), about))
     assert path.stat().st_size < 60_000
-    with pytest.raises(SourceError, match="600000 rows in .* bytes, .* are more than"):
+    with pytest.raises(SourceError, match=r"600000 rows in .* bytes, .* are more than"):
         read_archive(path)
 
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "anomaly": "flag unusual stretches: anomaly recordings=out/*.parquet normal=normal/*.parquet",
     "label": "propose stretches of recordings and ask for their class: label recordings=out",
     "explore": "what an encoder knows: clusters, maps, poses between and drawn: explore data=sktdd",
+    "licences": "list all packages that are needed, and their licences",
     "info": "show versions, weights, devices, and what is missing",
 }
 

@@ -116,8 +116,10 @@ def cameras() -> list[bytes]:
         "   rows: 3\n   cols: 3\n   dt: d\n   data: [500., 0., 320., 0., 500., 240., 0., 0., 1.]\n"
         "distortion_coefficients: [0.1, 0.0, 0.0, 0.0]\n"
     )
-    plain = {"image_size": [640, 480], "K": [[500, 0, 320], [0, 500, 240], [0, 0, 1]], "D": [0.1, 0, 0, 0],
-             "R": np.eye(3).tolist(), "T": [0, 0, 1]}  # fmt: skip
+    plain = {
+        "image_size": [640, 480], "K": [[500, 0, 320], [0, 500, 240], [0, 0, 1]],
+        "D": [0.1, 0, 0, 0], "R": np.eye(3).tolist(), "T": [0, 0, 1],
+    }  # fmt: skip
     toml = (
         '[cam]\nname = "a"\nsize = [640.0, 480.0]\nmatrix = [[500.0, 0.0, 320.0], '
         "[0.0, 500.0, 240.0], [0.0, 0.0, 1.0]]\ndistortions = [0.1, 0.0, 0.0, 0.0]\n"
