@@ -177,8 +177,9 @@ def _teach() -> None:
     def expm1(g: Any, x: Any) -> Any:
         return g.op("Sub", g.op("Exp", x), g.op("Constant", value_t=torch.tensor(1.0)))
 
-    torch.onnx.register_custom_op_symbolic("aten::asinh", asinh, 9)
-    torch.onnx.register_custom_op_symbolic("aten::expm1", expm1, 9)
+    register = torch.onnx.register_custom_op_symbolic  # type: ignore[attr-defined]
+    register("aten::asinh", asinh, 9)
+    register("aten::expm1", expm1, 9)
 
 
 def _missing(what: str, package: str) -> MissingDependencyError:

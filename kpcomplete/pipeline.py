@@ -12,6 +12,7 @@ from kpcomplete import normalize
 from kpcomplete.batch import Memory, PoseBatch, completed_sequence
 from kpcomplete.completer import Completer, Stream, Streaming
 from kpcomplete.detector import Detector
+from kpcomplete.following import Solid
 from kpcomplete.frame import Frame
 from kpcomplete.gate import Gate
 from kpcomplete.gate.watch import Guard
@@ -19,7 +20,7 @@ from kpcomplete.head import Head, Watch
 from kpcomplete.head import Streaming as Follows
 from kpcomplete.lens import Lens
 from kpcomplete.lifter import Lifter
-from kpcomplete.lifting import Lifting, Solid
+from kpcomplete.lifting import Lifting
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.prefetch import prefetch
 from kpcomplete.recall import Recall

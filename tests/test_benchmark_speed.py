@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from test_streaming import completer, network
 
 from kpcomplete.benchmark import streaming, training
-from kpcomplete.completer.hold import Hold
+from kpcomplete.completer.interpolate import Interpolate
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.errors import SettingError
 
@@ -38,8 +38,8 @@ def test_live_frames_and_windows_are_timed(capsys):
 
 
 def test_what_cannot_stream_is_refused():
-    with pytest.raises(SettingError, match="Hold has no live form: set live"):
-        parts("streaming")(live=Hold(), completer=Hold(), quick=True)
+    with pytest.raises(SettingError, match="Interpolate has no live form: set live"):
+        parts("streaming")(live=Interpolate(), completer=Interpolate(), quick=True)
 
 
 def test_every_frame_is_timed_once():

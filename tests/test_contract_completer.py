@@ -1,5 +1,6 @@
 """What every completer keeps, over every conf/completer/*.yaml."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from kpcomplete import pipeline
+from kpcomplete import normalize, pipeline
 from kpcomplete.batch import PoseBatch
-from kpcomplete.completer import Completer
+from kpcomplete.completer import Completer, Streaming
 from kpcomplete.pose import PoseSequence
 from kpcomplete.skeleton import Skeleton
 
@@ -193,3 +194,53 @@ def test_moving_and_scaling_the_person_moves_and_scales_the_completion(completer
     np.testing.assert_allclose(
         far.covariance[given], 2.5**2 * done.covariance[given], rtol=2e-2, atol=1
     )
+
+
+AHEAD = {"linear", "akima"}  # wait for the next sight
+
+
+def seated(time=40):
+    """Return people in pixels whose head and shoulders keep still, and are always seen."""
+    batch = people(count=3, time=time)
+    hidden = holes(batch)
+    still = SKELETON.indices(["nose", "left_shoulder", "right_shoulder"])
+    points = batch.keypoints.clone()
+    points[:, :, still], hidden[:, :, still] = points[:, :1, still], False
+    return replace(batch, keypoints=100 * points + 300).hide(hidden)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_frame_by_frame_it_says_what_it_says_of_the_window(name):
+    completer = load(name, causal=True)
+    if not completer.causal:
+        assert name in AHEAD
+        assert not isinstance(completer, Streaming) or completer.stream(40) is None
+        return
+    assert isinstance(completer, Streaming)
+    batch, stream = seated(), completer.stream(40)
+    placement = normalize.fit(batch)
+    whole = placement.into_pixels(completer(placement.into_body(batch)))
+    some = 0
+    for t in range(40):
+        now = batch.frames(slice(t, t + 1))
+        done = stream(now, ["a", "b", "c"], float(batch.times[0, t]))
+        wanted = whole.frames(slice(t, t + 1))
+        assert torch.equal(done.observed, wanted.observed)
+        torch.testing.assert_close(done.keypoints, wanted.keypoints, rtol=1e-5, atol=1e-3)
+        torch.testing.assert_close(done.covariance, wanted.covariance, rtol=1e-4, atol=1e-2)
+        torch.testing.assert_close(done.confidence, wanted.confidence, rtol=1e-4, atol=1e-4)
+        some += int((done.observed & ~now.observed).sum())
+    assert some > 300
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - AHEAD))
+def test_whoever_leaves_is_forgotten_frame_by_frame(name):
+    batch, completer = seated(time=12), load(name, causal=True)
+    one, other = batch.select(slice(0, 1)), batch.select(slice(1, 2))
+    stream, alone = completer.stream(20), completer.stream(20)
+    for t in range(12):
+        stream(one.frames(slice(t, t + 1)), ["a"], t / 30)
+    stream(one.frames(slice(0, 1)), ["b"], 0.5)  # nobody on the seat of a
+    for t in range(12):
+        found = stream(other.frames(slice(t, t + 1)), ["a"], 1 + t / 30)
+        assert_same(found, alone(other.frames(slice(t, t + 1)), ["a"], 1 + t / 30), 1e-3)

@@ -12,10 +12,11 @@ from kpcomplete.benchmark.lift_drawn import Drawn
 from kpcomplete.benchmark.lift_views import View, triangulated
 from kpcomplete.camera import Camera
 from kpcomplete.completer import Completer
+from kpcomplete.following import Solid
 from kpcomplete.gate import Gate
 from kpcomplete.gate.watch import Guard
 from kpcomplete.lifter import Lifter
-from kpcomplete.lifting import Lifting, Solid
+from kpcomplete.lifting import Lifting
 from kpcomplete.pipeline import complete
 from kpcomplete.pose import PoseSequence
 from kpcomplete.skeleton import CANONICAL, Skeleton

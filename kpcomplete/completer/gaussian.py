@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.by_frame import ByFrame
 from kpcomplete.completer.fitted import Weights, read
 from kpcomplete.completer.gaps import finish, unchanged
 from kpcomplete.mixture import Mixture
@@ -38,6 +39,10 @@ class Gaussian:
 
     def __call__(self, batch: PoseBatch, /) -> PoseBatch:
         return conditional(batch, self.mixture)
+
+    def stream(self, window: int) -> ByFrame:
+        """Return the same frame by frame."""
+        return ByFrame(lambda batch, _: self(batch), window=window)
 
 
 def conditional(batch: PoseBatch, mixture: Mixture) -> PoseBatch:

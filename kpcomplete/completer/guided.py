@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.by_frame import ByFrame, Kept
 from kpcomplete.completer.fitted import Weights
 from kpcomplete.completer.gaps import Gaps, finish, unchanged
 from kpcomplete.completer.gaussian import Gaussian, conditional, place
@@ -13,6 +15,7 @@ from kpcomplete.completer.hold import Hold
 from kpcomplete.completer.interpolate import Interpolate
 from kpcomplete.errors import SettingError
 from kpcomplete.mixture import Mixture
+from kpcomplete.skeleton import CANONICAL, Skeleton
 
 
 @dataclass(kw_only=True, eq=False)
@@ -57,9 +60,39 @@ class Guided:
         mixture = self._mixture.to(batch.keypoints)
         base = self._base(batch)
         alone = conditional(batch, mixture)
+        own = self._own(batch, mixture, self._usual(batch))
+        return self._drawn(batch, base, alone, self._share(Gaps.of(batch).since), own)
+
+    def stream(self, window: int) -> ByFrame | None:
+        """Return the same frame by frame; None if it looks ahead."""
+        if not self.causal:
+            return None
+        joints = len(Skeleton.load(CANONICAL))
+        keep = {"shown": np.zeros((window, joints, 2)), "often": np.zeros((window, joints))}
+        return ByFrame(self._next, window=window, keep=keep)
+
+    def _next(self, batch: PoseBatch, kept: Kept) -> PoseBatch:
+        """Complete one frame; means are over the window."""
+        assert isinstance(self._base, Hold)  # of what is causal
+        shown, often = kept.rows["shown"], kept.rows["often"]
+        place, seen = kept.now % shown.shape[1], batch.observed[:, 0].numpy()
+        pixels = kept.placement.into_pixels(batch).keypoints[:, 0].numpy()
+        shown[:, place], often[:, place] = pixels * seen[..., None], seen
+        count = often.sum(axis=1)[..., None]
+        centre, scale = kept.placement.centre.numpy(), kept.placement.scale.numpy()
+        usual = (shown.sum(axis=1) / np.maximum(count, 1) - centre[:, None]) / scale[:, None, None]
+        usual = torch.from_numpy(np.where(count > 0, usual, 0.0)).to(batch.keypoints)[:, None]
+        mixture = self._mixture.to(batch.keypoints)
+        base = self._base.held(batch, kept.before, kept.since)
+        alone, own = conditional(batch, mixture), self._own(batch, mixture, usual)
+        return self._drawn(batch, base, alone, self._share(kept.since), own)
+
+    def _drawn(
+        self, batch: PoseBatch, base: PoseBatch, alone: PoseBatch, share: Tensor, own: Tensor
+    ) -> PoseBatch:
         assert base.covariance is not None
         assert alone.covariance is not None
-        drawn = base.keypoints + self._share(batch) * (self._own(batch, mixture) - base.keypoints)
+        drawn = base.keypoints + share * (own - base.keypoints)
         return finish(
             batch,
             torch.where(base.observed[..., None], drawn, alone.keypoints),
@@ -67,15 +100,14 @@ class Guided:
             base.observed | alone.observed,
         )
 
-    def _share(self, batch: PoseBatch) -> Tensor:
+    def _share(self, since: Tensor) -> Tensor:
         """Return the share of "Gaussian + residual", ``[B, T, J, 1]``."""
-        since = Gaps.of(batch).since.nan_to_num(posinf=0.0)
+        since = since.nan_to_num(posinf=0.0)
         grown = -torch.expm1(-since / self.seconds) if self.causal else torch.ones_like(since)
         return self.share * grown[..., None]
 
-    def _own(self, batch: PoseBatch, mixture: Mixture) -> Tensor:
+    def _own(self, batch: PoseBatch, mixture: Mixture, usual: Tensor) -> Tensor:
         """Return "Gaussian + residual" of joints that were seen, ``[B, T, J, 2]``."""
-        usual = self._usual(batch)
         joints = mixture.joints
         seen = batch.observed[..., joints]
         asked = seen.any(dim=-1) & ~seen.all(dim=-1)

@@ -3,7 +3,10 @@
 import math
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.by_frame import ByFrame
 from kpcomplete.completer.fitted import Weights
 from kpcomplete.completer.gaps import Gaps, at, finish, round_covariance, unchanged
 from kpcomplete.completer.motion import Variogram
@@ -29,6 +32,13 @@ class Hold:
         if not batch.observed.numel():
             return unchanged(batch)
         gaps = Gaps.of(batch)
-        variance = self._variogram(gaps.since)
-        known = gaps.since.isfinite() & (gaps.since <= self.max_gap)
-        return finish(batch, at(batch.keypoints, gaps.before), round_covariance(variance), known)
+        return self.held(batch, at(batch.keypoints, gaps.before), gaps.since)
+
+    def held(self, batch: PoseBatch, before: Tensor, since: Tensor) -> PoseBatch:
+        """Return a batch, given where joints were seen last and seconds since; inf: never."""
+        known = since.isfinite() & (since <= self.max_gap)
+        return finish(batch, before, round_covariance(self._variogram(since)), known)
+
+    def stream(self, window: int) -> ByFrame:
+        """Return the same frame by frame."""
+        return ByFrame(lambda batch, kept: self.held(batch, kept.before, kept.since), window=window)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.by_frame import ByFrame, Kept
 from kpcomplete.completer.fitted import Weights, read
 from kpcomplete.completer.gaps import Gaps, finish, round_covariance, unchanged
 
@@ -50,27 +52,68 @@ class Kalman:
 
     def _filter(self, batch: PoseBatch) -> tuple[Tensor, Tensor]:
         """Return state ``[B, T, J, (place, velocity), (x, y)]`` and covariance ``[.., 2, 2]``."""
-        speed, noise = self._speed.to(batch.device), self._noise.to(batch.device)
         seen, points = batch.observed, batch.keypoints.double()
         mean = points.new_zeros(len(batch), seen.shape[2], 2, 2)
-        spread = torch.stack([torch.full_like(speed, _ANYWHERE), speed], dim=-1)
-        covariance = torch.diag_embed(spread).expand(len(batch), -1, -1, -1)
+        covariance = self._unknown().to(batch.device).expand(len(batch), -1, -1, -1)
         means, covariances = [], []
         for t in range(seen.shape[1]):  # each step needs the one before
             if t:
-                move, wander = self._step(batch.times[:, t] - batch.times[:, t - 1])
-                mean = move @ mean
-                covariance = move @ covariance @ move.mT + wander
-            row = covariance[..., 0, :]
-            gain = row / (row[..., :1] + noise[:, None])
-            error = points[:, t] - mean[..., 0, :]
-            now = seen[:, t, :, None, None]
-            mean = torch.where(now, mean + gain[..., None] * error[..., None, :], mean)
-            less = covariance - gain[..., None] * row[..., None, :]
-            covariance = torch.where(now, (less + less.mT) / 2, covariance)
+                pause = batch.times[:, t] - batch.times[:, t - 1]
+                mean, covariance = self._moved(mean, covariance, pause)
+            mean, covariance = self._told(mean, covariance, points[:, t], seen[:, t])
             means.append(mean)
             covariances.append(covariance)
         return torch.stack(means, dim=1), torch.stack(covariances, dim=1)
+
+    def _unknown(self) -> Tensor:
+        """Return the covariance ``[J, 2, 2]`` of a state of which nothing was seen."""
+        return torch.diag_embed(
+            torch.stack([torch.full_like(self._speed, _ANYWHERE), self._speed], dim=-1)
+        )
+
+    def _moved(self, mean: Tensor, covariance: Tensor, pause: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the state ``[B, J, 2, 2]`` and its covariance some seconds ``[B]`` later."""
+        move, wander = self._step(pause)
+        return move @ mean, move @ covariance @ move.mT + wander
+
+    def _told(
+        self, mean: Tensor, covariance: Tensor, points: Tensor, seen: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return them with what is seen ``[B, J]`` at ``[B, J, 2]``."""
+        row = covariance[..., 0, :]
+        gain = row / (row[..., :1] + self._noise.to(row)[:, None])
+        error = points - mean[..., 0, :]
+        now = seen[..., None, None]
+        mean = torch.where(now, mean + gain[..., None] * error[..., None, :], mean)
+        less = covariance - gain[..., None] * row[..., None, :]
+        return mean, torch.where(now, (less + less.mT) / 2, covariance)
+
+    def stream(self, window: int) -> ByFrame | None:
+        """Return the filter frame by frame; None of a smoother."""
+        joints = len(self._speed)
+        keep = {"mean": np.zeros((joints, 2, 2)), "covariance": self._unknown().numpy(),
+                "old": np.zeros((), bool)}  # fmt: skip
+        return ByFrame(self._next, window=window, keep=keep) if self.causal else None
+
+    def _next(self, batch: PoseBatch, kept: Kept) -> PoseBatch:
+        """Complete one frame; what is kept of places is in pixels."""
+        rows, scale = kept.rows, kept.placement.scale.double()[:, None, None, None]
+        shift = torch.zeros(len(batch), 1, 2, 2, dtype=torch.float64)
+        shift[:, 0, 0] = kept.placement.centre
+        old = torch.from_numpy(rows["old"])[:, None, None, None]
+        mean = torch.where(old, (torch.from_numpy(rows["mean"]) - shift) / scale, 0.0)
+        covariance = torch.from_numpy(rows["covariance"])
+        moved = self._moved(mean, covariance, kept.pause)
+        mean, covariance = (
+            torch.where(old, *pair) for pair in zip(moved, (mean, covariance), strict=True)
+        )
+        points, seen = batch.keypoints[:, 0].double(), batch.observed[:, 0]
+        mean, covariance = self._told(mean, covariance, points, seen)
+        rows["mean"][:], rows["covariance"][:] = mean * scale + shift, covariance
+        rows["old"][:] = True
+        variance = covariance[:, None, :, 0, 0].clamp_min(1e-9).to(batch.keypoints)
+        place = mean[:, None, :, 0].to(batch.keypoints)
+        return finish(batch, place, round_covariance(variance), kept.since.isfinite())
 
     def _smooth(self, times: Tensor, means: Tensor, covariances: Tensor) -> tuple[Tensor, Tensor]:
         mean, covariance = means[:, -1], covariances[:, -1]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.by_frame import ByFrame
 from kpcomplete.completer.fitted import Weights, read
 from kpcomplete.completer.gaussian import conditional
 from kpcomplete.mixture import Mixture
@@ -38,3 +39,7 @@ class LowRank:
 
     def __call__(self, batch: PoseBatch, /) -> PoseBatch:
         return conditional(batch, self.mixture)
+
+    def stream(self, window: int) -> ByFrame:
+        """Return the same frame by frame."""
+        return ByFrame(lambda batch, _: self(batch), window=window)

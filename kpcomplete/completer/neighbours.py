@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.by_frame import ByFrame
 from kpcomplete.completer.fitted import Weights, read
 from kpcomplete.completer.gaps import finish, round_covariance, unchanged
 from kpcomplete.completer.gaussian import place
@@ -52,6 +53,10 @@ class Neighbours:
         covariance = torch.einsum("nkja,nkjb->njab", apart, apart) / self.k
         covariance = covariance + round_covariance(self._spread.to(mean))
         return finish(batch, *place(batch, joints, asked, mean, covariance))
+
+    def stream(self, window: int) -> ByFrame:
+        """Return the same frame by frame."""
+        return ByFrame(lambda batch, _: self(batch), window=window)
 
     def nearest(self, points: Tensor, seen: Tensor) -> Tensor:
         """Return the k nearest poses ``[N, k, S, 2]`` of frames ``[N, S, 2]``."""

@@ -83,7 +83,8 @@ class Live:
         out[..., -3] = np.minimum(np.abs(points[..., 0]), FAR)
         out[..., -2] = np.clip(points[..., 1], -FAR, FAR)
         out[..., -1] = np.clip(inside, -1, 1)
-        return self._head(out) * observed
+        doubt: Array = self._head(out) * observed
+        return doubt
 
     def _over_time(
         self, out: Array, points: Array, pixels: Array, observed: Array, sure: Array,

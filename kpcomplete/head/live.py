@@ -169,7 +169,8 @@ class Live:
         parts = [code, rows["codes"].sum(axis=1) / frames] if self._stream else []
         parts += [last.reshape(people, -1), middle.reshape(people, -1), moved]
         parts += [rows["observed"].sum(axis=1) / frames, centre, np.log(unit)]
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        features: Array = np.concatenate(parts, axis=1).astype(np.float32)
+        return features
 
     def _decide(self, features: Array) -> dict[str, Array]:
         seen = self._rows["observed"].any(axis=1).sum(axis=1) >= self._enough

@@ -44,7 +44,7 @@ class Linear(nn.Module):
     def forward(self, sight: Sight, *, causal: bool) -> Lifted:
         placing = place(sight, causal=causal)
         seen = features(sight, placing)
-        outputs = self._outputs(seen.flatten(0, 1)).unflatten(0, seen.shape[:2])
+        outputs = self._outputs(seen.flatten(0, 1)).view(*seen.shape[:2], -1)
         points, std = pose(outputs, sight, placing, causal=causal)
         return Lifted(points=points, std=std * self.calibration)
 

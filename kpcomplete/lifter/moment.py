@@ -114,7 +114,8 @@ def _toward(middle: Array) -> Array:
     w = 1 / np.maximum(1 + z, 1e-3)
     across = -x * y * w
     rows = [1 - x * x * w, across, -x, across, 1 - y * y * w, -y, x, y, z]
-    return np.stack(rows, axis=-1).reshape(-1, 3, 3)
+    turn: Array = np.stack(rows, axis=-1).reshape(-1, 3, 3)
+    return turn
 
 
 def _size(flat: Array, given: Array) -> Array:
