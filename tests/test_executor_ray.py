@@ -68,7 +68,7 @@ class Waiting:
         return Outcome(status="done", frames=1)
 
 
-def test_a_cluster_loses_a_node_and_finishes_all(tmp_path):
+def test_a_cluster_loses_a_node_and_finishes_all(tmp_path, caplog):
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
@@ -96,5 +96,4 @@ def test_a_cluster_loses_a_node_and_finishes_all(tmp_path):
     assert {name: (f.outcome.status, f.attempts) for name, f in done.items()} == dict.fromkeys(
         names, ("done", 1)
     )
-    tries = [len((tmp_path / f"{n}.tries").read_text().splitlines()) for n in names]
-    assert sorted(tries) == [1, 1, 1, 1, 1, 2]  # one was begun on the node that was lost
+    assert "a machine is lost" in caplog.text  # while it was at something

@@ -1,9 +1,13 @@
 """Long videos in pieces: who shares the work does not show."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+import av
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import video_files
 
@@ -192,3 +196,48 @@ def test_a_seat_is_remembered_over_a_piece_without_it():
     )
     assert (found.of("seat0"), found.of("seat1")) == ("seat2", "seat1")
     assert found.known == ("seat0", "seat1", "seat2")
+
+
+@dataclass
+class Sitting:
+    """A detector that sees the same person for ever, and how much memory there is now and then."""
+
+    memory: list[float] = field(default_factory=list, repr=False)
+    seats: tuple[str, ...] = ("driver",)
+
+    def __call__(self, frames: Iterable[Frame], info, /) -> Iterator[Frame]:
+        (frame,) = Synthetic(length=1)
+        for one in frames:
+            if one.index % 5000 == 0:
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                self.memory.append(pages * os.sysconf("SC_PAGESIZE") / 2**20)
+            yield replace(one, people=frame.people)
+
+
+def hour(path, seconds):
+    """A long video of one small image, with a key frame every half minute."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+        stream.options = {"preset": "ultrafast", "g": "900"}
+        image = av.VideoFrame.from_ndarray(np.full((16, 16, 3), 90, np.uint8), format="bgr24")
+        for i in range(30 * seconds):
+            image.pts = i
+            container.mux(stream.encode(image))
+        container.mux(stream.encode(None))
+    return str(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", [None, 600.0])
+def test_an_hour_takes_no_more_memory_than_minutes(chunk, tmp_path):
+    seconds = 3600
+    video = hour(tmp_path / "hour.mp4", seconds)
+    work = worker(tmp_path / "out", chunk=chunk, progress=False)
+    detector = Sitting()
+    work.pipeline = replace(work.pipeline, detector=detector)
+    assert done(work, video).frames == 30 * seconds
+    early = max(detector.memory[: 1 + len(detector.memory) // 5])
+    assert max(detector.memory) - early < 100  # MB; what all frames hold would be 1000
+    with pq.ParquetFile(tmp_path / "out" / "a.parquet") as file:
+        assert file.metadata.num_rows == 30 * seconds * 33

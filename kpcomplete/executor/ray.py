@@ -85,12 +85,16 @@ class Ray:
 def _knock(address: str) -> None:
     """Find out whether anybody is at an address; Ray itself takes minutes to give up."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return  # such as "auto"
+    if host and port.isdigit() and not _answers(host, int(port)):
+        raise WorkerError(f"no Ray cluster at {address}: nobody answers")
+
+
+def _answers(host: str, port: int) -> bool:
     try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except OSError as error:
-        raise WorkerError(f"no Ray cluster at {address}: {error}") from error
+        socket.create_connection((host, port), timeout=10).close()
+    except OSError:
+        return False
+    return True
 
 
 def _ray() -> Any:
@@ -217,9 +221,10 @@ class _Crew:
             yield from some(backlog.lose(hand.done(), why, hand.process))
 
     def _is_gone(self, hand: _Hand) -> bool:
-        """Return whether the machine of a worker is gone with it."""
-        alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
-        return hand.node not in alive
+        """Return whether the machine of a worker went with it; Ray takes long to say so."""
+        nodes = {node["NodeID"]: node for node in self._ray.nodes() if node["Alive"]}
+        node = nodes.get(hand.node)
+        return node is None or not _answers(node["NodeManagerAddress"], node["NodeManagerPort"])
 
     def _dismiss(self, hand: _Hand) -> None:
         self.hands.remove(hand)
