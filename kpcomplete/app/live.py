@@ -71,7 +71,8 @@ def _forget_secrets(node: Any) -> None:
 @contextmanager
 def _stopping(job: Live) -> Iterator[None]:
     """Let the first SIGINT or SIGTERM end the job, and the next do what it did before."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (int(signal.SIGINT), int(signal.SIGTERM))
+    before = {number: signal.getsignal(number) for number in numbers}
 
     def stop(number: int, _: object) -> None:
         signal.signal(number, before[number])
