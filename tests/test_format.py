@@ -68,7 +68,7 @@ class Three:
             paint = np.column_stack([colours.heat(np.linspace(0, 1, 33)), np.ones(33)])
             meshes["driver"] = painted(placed[0], SKELETON, paint)
         else:
-            points = np.random.default_rng(0).normal(0, 0.3, (300, 3)) + (0, 0, 0.8)
+            points = np.random.default_rng(0).normal((0, 0, 0.8), 0.3, (300, 3))
             paint = np.column_stack([colours.kinds(np.arange(300) % 5), np.ones(300)])
             meshes = {"driver": balls(points, 0.03, paint, fine=False)}
         image = np.zeros((6, 8, 3), np.uint8)

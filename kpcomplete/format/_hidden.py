@@ -52,7 +52,6 @@ class Hidden:
 
         unit = self._finer * max(min(self.size) / 720, 0.5)
         self._stage.show(scene, view, unit=unit)
-        self._stage.draw()
         picture = self._stage.picture()
         if self._finer > 1:
             picture = cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA)

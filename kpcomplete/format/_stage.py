@@ -100,10 +100,10 @@ class Stage:
         return alive
 
     def picture(self) -> Array:
-        """Return what is shown, ``[H, W, 3]`` uint8 blue, green, red."""
+        """Draw what was given last; return it, ``[H, W, 3]`` uint8 blue, green, red."""
         import cv2
 
-        seen = np.asarray(self._window.capture_screen_float_buffer(do_render=False))
+        seen = np.asarray(self._window.capture_screen_float_buffer(do_render=True))
         picture: Array = cv2.cvtColor(cv2.convertScaleAbs(seen, alpha=255), cv2.COLOR_RGB2BGR)
         return picture
 

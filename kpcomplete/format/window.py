@@ -121,6 +121,7 @@ class _Session:
         print(f"wrote {path}", flush=True)
 
     def _picture(self, path: Path) -> None:
+        self._update()  # to what keys pressed just before this one made of it
         png.write(path, self._stage.picture())
 
     def _video(self, path: Path) -> None:

@@ -36,9 +36,7 @@ def place(
     if camera.turn is not None:
         return camera
     if mount is None:
-        return _posed(
-            camera, np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]), np.array([0, 0, 1.2])
-        )
+        return _posed(camera, np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]), np.array([0, 0, 1.2]))
     if mount not in (AUTO, *CAMERAS):
         raise SettingError(
             f"mount must be {AUTO}, null or one of {', '.join(CAMERAS)}, but got {mount!r}"
