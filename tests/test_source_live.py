@@ -31,7 +31,7 @@ def test_a_video_comes_at_its_own_speed_with_its_own_times(tmp_path):
 
 def test_whoever_is_slow_misses_frames_and_none_of_their_times(tmp_path):
     path = write_video(tmp_path / "a.mp4", length=12)
-    source = Paced(path, speed=20)
+    source = Paced(path, speed=20)  # 500 a second: none waits too long to be kept
     iterator = iter(source)
     frames = [next(iterator)]
     source._newest._thread.join()

@@ -10,7 +10,7 @@ from kpcomplete.frame import Array, Frame
 
 _STEP = 1e-3  # seconds by which times rise at least
 _SILENCE = 0.5  # seconds after which whoever waits is told that nothing came
-_MOST = 5.0  # seconds of frames without image that may wait to be given on
+_MOST = 0.5  # seconds of frames without image that may wait to be given on
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Newest:
     """Takes images in a thread of its own, and gives on the newest one.
 
     What came while nobody asked is given on without its image, which keeps time evenly spaced for
-    whoever completes joints; of longer waits than five seconds only the end. While nothing comes,
+    whoever completes joints; of longer waits than half a second only the end. While nothing comes,
     a frame without image is given on twice a second, so that those behind learn of it.
 
     Args:
