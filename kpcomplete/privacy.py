@@ -28,7 +28,7 @@ def checked(anonymize: object) -> Anonymize:
         SettingError: If it is none.
     """
     if anonymize is True or anonymize is False or anonymize == "all":
-        return anonymize  # type: ignore[return-value]
+        return anonymize
     raise SettingError(f"anonymize must be true, false or all, but got {anonymize!r}")
 
 

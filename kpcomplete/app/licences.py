@@ -69,11 +69,11 @@ def packages() -> Iterator[Package]:
 def licence_of(package: Distribution) -> str:
     """Return the licence that a package's metadata tell, in one line; empty if none."""
     about = package.metadata
-    if expression := about.get("License-Expression"):
+    for expression in about.get_all("License-Expression") or ():
         return str(expression)
     kinds = [c.removeprefix(_PREFIX).split(" :: ")[-1] for c in about.get_all("Classifier") or ()
              if c.startswith(_PREFIX)]  # fmt: skip
-    told = str(about.get("License") or "").strip()
+    told = "".join(about.get_all("License") or ())[:10_000].strip()
     if kinds and (not told or "\n" in told or len(told) > 60 or kinds != ["OSI Approved"]):
         return ", ".join(dict.fromkeys(kinds))
     return told.splitlines()[0][:60] if told else _KNOWN.get(package.name, "")

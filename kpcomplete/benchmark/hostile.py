@@ -92,7 +92,8 @@ def change(document: Any, random: Random) -> None:
 
 def _place(document: Any, random: Random) -> tuple[Any, Any]:
     """Return a random container of a document, and a key in it."""
-    here, found = document, (None, None)
+    here: Any = document
+    found: tuple[Any, Any] = (None, None)
     while isinstance(here, list | dict) and here and (found[0] is None or random.random() < 0.75):
         key = random.choice(list(here)) if isinstance(here, dict) else random.randrange(len(here))
         found, here = (here, key), here[key]

@@ -63,13 +63,14 @@ def disturb(work: Work, folder: Path, kills: int, random: Random) -> Tally:
     """
     tally = Tally()
     reference = folder / "undisturbed"
-    longest = _run(work, reference)
-    if (code := longest[1]) != 0:
-        raise RuntimeError(f"an undisturbed run ended with {code}:\n{_said(reference)}")
+    longest, ended = _run(work, reference)
+    if ended != 0:
+        raise RuntimeError(f"an undisturbed run ended with {ended}:\n{_said(reference)}")
     wanted, number = work.same(reference), 0
-    while tally.kills < kills or not tally.finished:
+    code: int | None = None
+    while tally.kills < kills or code != 0:
         here = folder / f"disturbed{number}"
-        after = random.uniform(0, longest[0]) if tally.kills < kills else None
+        after = random.uniform(0, longest) if tally.kills < kills else None
         sign = (signal.SIGKILL, signal.SIGTERM)[tally.kills % 2]
         _, code = _run(work, here, after, sign)
         tally.kills += code != 0
@@ -93,6 +94,8 @@ def _run(
     started = time.monotonic()
     process.start()
     process.join(_LONGEST if after is None else after)
+    if process.exitcode and after is not None:
+        raise RuntimeError(f"a run ended with {process.exitcode} by itself:\n{_said(folder)}")
     if process.exitcode is None and process.pid is not None:
         os.kill(process.pid, sign if after is not None else signal.SIGKILL)
         process.join(_PATIENCE)
