@@ -131,8 +131,8 @@ def test_the_commands_compose():
         cfg = compose("evaluate", ["experiment=lift_occlusion"])
         assert cfg.task._target_ == "kpcomplete.benchmark.lifting.run"
         flat = compose("process", [spell_out("lifter=null")])
-        assert flat.job.pipeline.lifter is None
-        assert compose("process").job.pipeline.lifter.weights == "lifter"
+        assert flat.job.make.pipeline.lifter is None
+        assert compose("process").job.make.pipeline.lifter.weights == "lifter"
 
 
 def test_errors_are_told_joint_by_joint():
