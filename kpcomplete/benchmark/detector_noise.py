@@ -21,6 +21,7 @@ from kpcomplete.skeleton import CANONICAL, Skeleton
 log = logging.getLogger(__name__)
 _ROW = "{:<14}" + " {:>9}" * 9
 _SHARE = 4  # every fourth ride is tested on
+_DRAWS = 8  # of the noise for each scene: it lasts, so that one says little of its distribution
 _ENOUGH = 300  # joints of a kind under a cause, or they are not measured
 
 
@@ -72,7 +73,11 @@ def run(
         packed = {name: tensor.half() for name, tensor in vars(tables).items()}
         with whole(output) as temporary:
             Path(temporary).write_bytes(save(packed))
-    simulated = [_simulate(tables, scene, seed + i) for i, scene in enumerate(parts[1])]
+    simulated = [
+        _simulate(tables, scene, seed + i + draw * len(parts[1]))
+        for draw in range(_DRAWS)
+        for i, scene in enumerate(parts[1])
+    ]
     if plot is not None:
         plot_noise(plot, parts[1], simulated)
     everything = [*parts[0], *parts[1]]
