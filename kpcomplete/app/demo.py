@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from hydra import compose
 from omegaconf import DictConfig
 
 from kpcomplete import metric, sample
 from kpcomplete.app.command import command
 from kpcomplete.app.process import job_of
+from kpcomplete.app.view import view
 from kpcomplete.archive import read_archive
+from kpcomplete.errors import MissingDependencyError, RenderError
 from kpcomplete.manifest import DONE
 from kpcomplete.pose import PoseSequence
 
@@ -47,6 +50,18 @@ def main(cfg: DictConfig) -> None:
     for kind, ending in cfg.outputs.items():
         if ending:
             print(f"  {kind:<8} {stem}{ending}")
+    for overrides in cfg.views:
+        for path in _shown(stem, list(overrides)):
+            print(f"  3D       {path}")
+
+
+def _shown(stem: Path, overrides: list[str]) -> tuple[Path, ...]:
+    """Show the result in 3D; where nothing can be drawn, say why."""
+    try:
+        return view(compose("view", [f"source.path={stem}.parquet", *overrides]))
+    except (RenderError, MissingDependencyError) as error:
+        print(f"3D is left out: {error}", file=sys.stderr)
+        return ()
 
 
 def rows(truth: sample.Truth, raw: PoseSequence, completed: PoseSequence) -> Iterator[str]:
