@@ -76,8 +76,8 @@ def works(command: Command, inputs: Sequence[Path]) -> dict[str, Work]:
     """
     folder = inputs[0].parent
     process = ("process", f"source={folder}/*.csv", "output_dir=out", *_PLAIN)
-    live = ("live", f"source={CLIP}", "output_dir=out", "sink=[archive]", "seats=none", "seconds=4",
-            "completer=linear", "gate=null", "lifter=null")  # fmt: skip
+    live = ("live", f"source={CLIP}", "output_dir=out", "sink=[archive]", "pace=true", "seconds=4",
+            "seats=none", "completer=linear", "gate=null", "lifter=null")  # fmt: skip
     simulate = ("simulate", "output=out/crowd.safetensors", *_SMALL)
     return {
         "process": Work(do=functools.partial(command, *process), check=check, same=contents),

@@ -59,9 +59,10 @@ def disturb(work: Work, folder: Path, kills: int, random: Random) -> Tally:
         work: What is done.
         folder: For all its folders; must be empty.
         kills: How often it is killed.
-        random: Chooses the moments, evenly over what an undisturbed run takes.
+        random: Chooses the moments, evenly over what a run takes; sooner if it was done by then.
     """
     tally = Tally()
+    _run(Work(do=_nothing, check=work.check, same=work.same), folder / "nothing")  # imports
     reference = folder / "undisturbed"
     longest, ended = _run(work, reference)
     if ended != 0:
@@ -72,15 +73,20 @@ def disturb(work: Work, folder: Path, kills: int, random: Random) -> Tally:
         here = folder / f"disturbed{number}"
         after = random.uniform(0, longest) if tally.kills < kills else None
         sign = (signal.SIGKILL, signal.SIGTERM)[tally.kills % 2]
-        _, code = _run(work, here, after, sign)
+        took, code = _run(work, here, after, sign)
         tally.kills += code != 0
         _look(work, here, tally)
         if code == 0:
             tally.finished, number = tally.finished + 1, number + 1
+            longest = min(longest, took)
             _compare(work, here, wanted, tally)
         elif after is None:
             raise RuntimeError(f"a run that was to go on ended with {code}:\n{_said(here)}")
     return tally
+
+
+def _nothing() -> None:
+    pass
 
 
 def _run(
