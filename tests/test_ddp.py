@@ -138,7 +138,7 @@ def test_torchrun(alone, tmp_path):
     def run(name):
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
         return subprocess.run(
-            [*torchrun, "--master_port=0", tmp_path / name], capture_output=True, text=True,
+            [*torchrun, "--standalone", tmp_path / name], capture_output=True, text=True,
             env=os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
 
