@@ -40,7 +40,7 @@ def scale(
         last = head[-1] if isinstance(head, nn.Sequential) else head
         assert isinstance(last, nn.Linear)
         with torch.no_grad():
-            last.bias += temperature * shift
+            last.bias.copy_(last.bias + temperature * shift)
         found[f"{task}_temperature"] = temperature
     return found
 
@@ -67,7 +67,7 @@ def fitted(logits: Tensor, target: Tensor) -> tuple[float, Tensor]:
         return loss
 
     with torch.enable_grad():
-        optimizer.step(step)  # type: ignore[arg-type, no-untyped-call]
+        optimizer.step(step)  # type: ignore[no-untyped-call]
     # windows that all look alike say nothing of slopes
     temperature = float((-slope.detach()).exp().clamp(0.05, 20.0))
     return temperature, (shift - shift.mean()).detach()
