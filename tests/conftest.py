@@ -1,5 +1,6 @@
 """What several tests need."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 
 from kpcomplete.frame import Detection, Frame, StreamInfo
 from kpcomplete.skeleton import Skeleton
+
+# whoever starts the tests in the background of a shell has Ctrl-C ignored, also by what they start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

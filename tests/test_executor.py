@@ -154,7 +154,7 @@ def test_workers_go_with_their_parent(tmp_path, number):
     until(lambda: hung.exists() and hung.read_text())
     worker = int(hung.read_text().split()[0])
     parent.send_signal(number)
-    parent.wait()
+    parent.wait(timeout=120)
     until(lambda: not is_alive(worker))
     found = {e.source: e.status for e in Manifest(tmp_path).entries.values()}
     assert found == {"a": "done", "hung": "running"}
