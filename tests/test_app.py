@@ -13,7 +13,7 @@ TOOLS = Path(__file__).parents[1] / "tools"
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_door_for_every_command(name):
     assert (TOOLS / f"{name}.py").is_file()
-    assert callable(import_module(f"kpcomplete.app.{name}").main)
+    assert callable(import_module(f"kpcomplete.app.{name.replace('-', '_')}").main)
 
 
 def test_info_names_what_a_bug_report_needs(capsys):

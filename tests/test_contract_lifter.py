@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from solid_people import seen, sight
 
+from kpcomplete import normalize
 from kpcomplete.lifter import Lifter, Streaming
 from kpcomplete.lifter.sight import Sight
 
@@ -52,11 +53,16 @@ def test_it_gives_what_was_seen_a_place_and_a_deviation(lifter):
     assert (found.std > 0).all()
 
 
-def test_what_was_seen_projects_to_where_it_was_seen(lifter):
+def test_what_was_seen_projects_to_where_it_was_seen(name, lifter):
+    """Exactly, or, if a network may doubt what detectors report, nearly so."""
     clean = seen()
     points = lifter(sight(clean)).points
     pixels = points[..., :2] / points[..., 2:] * 500.0
-    torch.testing.assert_close(pixels, clean.keypoints, atol=0.05, rtol=0)
+    off = (pixels - clean.keypoints).norm(dim=-1) / normalize.fit(clean).scale[:, None, None]
+    most, mean = (0.1, 0.05) if name == "temporal" else (1e-3, 1e-3)
+    shoulders = off[:, :, [11, 12]]
+    assert shoulders.max() < most
+    assert off.mean() < mean
 
 
 def test_the_root_is_about_as_far_as_it_is(lifter):

@@ -184,6 +184,7 @@ def test_a_head_of_another_encoder_has_no_form_frame_by_frame():
 def test_the_pipeline_follows_live_people_and_windows_of_recordings(monkeypatch):
     judge, made = gate("learned"), several()
     head = Learned.__new__(Learned)  # without a file
+    head._window = head._step = None
     head.network, head.tasks = made, {task: (*c, "unknown") for task, c in made.tasks.items()}
     monkeypatch.setattr(Watch, "__call__", lambda *_: pytest.fail("a whole window"))
     monkeypatch.setattr(gates.Learned, "__call__", lambda *_: pytest.fail("a whole window"))
