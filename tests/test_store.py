@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
@@ -18,6 +19,9 @@ def s3():
     running = server.ThreadedMotoServer(port=0, verbose=False)
     running.start()
     _, port = running.get_host_and_port()
+    # servers of one process hold the same buckets, also those of earlier modules
+    forget = Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")
+    build_opener(ProxyHandler({})).open(forget).close()
     settings = {
         "FSSPEC_S3_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1", "NO_PROXY": "127.0.0.1",
@@ -29,6 +33,7 @@ def s3():
         import fsspec
 
         fsspec.config.set_conf_env(fsspec.config.conf)
+        fsspec.filesystem("s3").clear_instance_cache()
         fsspec.filesystem("s3").mkdir("results")
         yield "s3://results"
         fsspec.config.conf.clear()
