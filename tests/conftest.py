@@ -1,6 +1,10 @@
 """What several tests need."""
 
+import os
+import shutil
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +24,21 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("real data and media (../shared) are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """Start a virtual screen, and return its name."""
+    missing = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} (Debian: xvfb, xdotool) are not installed")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24"]
+    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        with open(read) as file:
+            yield f":{file.readline().strip()}"
+        server.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The window: real keys and a real mouse on a virtual display, and the pictures that it draws."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -23,22 +22,6 @@ from kpcomplete.source.synthetic import Synthetic
 
 SCRIPT = Path(__file__).parent / "watch_synthetic.py"
 SECONDS = 90  # after which a step has failed
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """Start a virtual screen, and return its name."""
-    missing = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} (Debian: xvfb, xdotool) are not installed")
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24"]
-    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        with open(read) as file:
-            number = file.readline().strip()
-        yield f":{number}"
-        server.terminate()
 
 
 class Window:

@@ -2,10 +2,8 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import av
 import cv2
@@ -49,21 +47,6 @@ def test_paths_may_stand_alone():
     assert name_paths(options) == [
         "source=a.mp4", "--config-dir", "mine", "-cd", "x", "--help", "-m", "~lifter", "+x=1",
     ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """Start a virtual screen, and return its name."""
-    missing = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} (Debian: xvfb, xdotool) are not installed")
-    read, write = os.pipe()
-    server = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24"]
-    with subprocess.Popen(server, pass_fds=[write], stderr=subprocess.DEVNULL) as running:
-        os.close(write)
-        with open(read) as file:
-            yield f":{file.readline().strip()}"
-        running.terminate()
 
 
 class Hands:
