@@ -11,6 +11,7 @@ from video_files import write as write_video
 
 from kpcomplete.errors import SettingError, SourceError
 from kpcomplete.source import Source
+from kpcomplete.source._newest import Newest, Shot
 from kpcomplete.source.live import open_live
 from kpcomplete.source.paced import Paced
 from kpcomplete.source.video import Video
@@ -40,6 +41,20 @@ def test_whoever_is_slow_misses_frames_and_none_of_their_times(tmp_path):
     assert frames[-1].image is not None
     missed = sum(f.image is None for f in frames)
     assert source.dropped == missed > 0
+
+
+def test_of_a_long_wait_only_the_last_half_second_is_given_on():
+    """Completing all that was missed would make whoever is slow later still."""
+    image = np.zeros((4, 4, 3), np.uint8)
+    newest = Newest(lambda _: (Shot(image, t / 10) for t in range(40)), fps=10)
+    iterator = iter(newest)
+    newest._thread.start = lambda: None
+    newest._run()  # all of it, before anybody asks
+    newest._thread.join = lambda timeout: None
+    frames = list(iterator)
+    assert [f.index for f in frames] == list(range(34, 40))
+    assert [f.image is None for f in frames] == [True] * 5 + [False]
+    assert newest.dropped == 39
 
 
 def test_a_loop_goes_on_in_time(tmp_path):
