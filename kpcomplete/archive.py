@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kpcomplete import limits
+from kpcomplete.class_table import INDEX, NAME, Classes, read_classes
 from kpcomplete.errors import KpcompleteError, SourceError
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.recording import Recording, provenance
@@ -21,13 +21,10 @@ __all__ = ["Recording", "provenance", "read_archive"]
 FORMAT = 1
 KEY = b"kpcomplete"
 STATES = ("missing", "completed", "observed")  # in the order of pose.Visibility
-_NAME = pa.dictionary(pa.int32(), pa.string())
-_INDEX = {"frame": pa.int32(), "time_s": pa.float64(), "seat": _NAME}
 _VALUES = ("x", "y", "confidence", "raw_x", "raw_y", "raw_confidence", "std_x", "std_y",
-           "corr_xy", "x3d", "y3d", "z3d", "std3d")  # fmt: skip
-_SINCE = {"std3d"}  # columns that files of earlier versions lack
-SCHEMA = pa.schema(_INDEX | {"joint": _NAME, "state": _NAME} | dict.fromkeys(_VALUES, pa.float32()))
-CLASS_SCHEMA = pa.schema(_INDEX | {"task": _NAME, "class": pa.int16(), "probability": pa.float32()})
+           "corr_xy", "x3d", "y3d", "z3d", "std3d", "carried")  # fmt: skip
+_SINCE = {"std3d", "carried"}  # columns that files of earlier versions lack
+SCHEMA = pa.schema(INDEX | {"joint": NAME, "state": NAME} | dict.fromkeys(_VALUES, pa.float32()))
 
 
 def rows(
@@ -37,6 +34,7 @@ def rows(
     completed: Mapping[str, PoseSequence],
     joints3d: Mapping[str, Array],
     std3d: Mapping[str, Array] | None = None,
+    carried: Mapping[str, Array] | None = None,
 ) -> pa.Table:
     """Return the table of some frames; without any seat a frame has one row of nulls.
 
@@ -47,6 +45,7 @@ def rows(
         completed: The same seats, missing joints filled in.
         joints3d: Seat to ``[T, J, 3]`` metres; seats may be absent.
         std3d: Seat to ``[T, J]`` metres; likewise.
+        carried: Seat to ``[T, J]`` log odds, see `kpcomplete.result.Person`; likewise.
     """
     seats, count = tuple(raw), len(frames)
     joints = raw[seats[0]].skeleton.joints if seats else ()
@@ -67,7 +66,12 @@ def rows(
     columns["joint"] = pa.DictionaryArray.from_arrays(joint, list(joints))
     columns["state"] = pa.DictionaryArray.from_arrays(state.astype(np.int32), list(STATES))
     values = np.stack(
-        [_values(raw[s], completed[s], joints3d.get(s), (std3d or {}).get(s)) for s in seats],
+        [
+            _values(
+                raw[s], completed[s], joints3d.get(s), (std3d or {}).get(s), (carried or {}).get(s)
+            )
+            for s in seats
+        ],
         axis=1,
     ).reshape(-1, len(_VALUES))
     for name, column in zip(_VALUES, values.T, strict=True):
@@ -76,9 +80,13 @@ def rows(
 
 
 def _values(
-    raw: PoseSequence, completed: PoseSequence, joints3d: Array | None, std3d: Array | None
+    raw: PoseSequence,
+    completed: PoseSequence,
+    joints3d: Array | None,
+    std3d: Array | None,
+    carried: Array | None,
 ) -> Array:
-    """Return ``[T, J, 13]`` in the order of ``_VALUES``, NaN for null."""
+    """Return ``[T, J, 14]`` in the order of ``_VALUES``, NaN for null."""
     out = np.full((*raw.visibility.shape, len(_VALUES)), np.nan, dtype=np.float32)
     out[..., 0:2] = completed.keypoints
     out[..., 2] = np.where(completed.is_missing, np.nan, completed.confidence)
@@ -95,12 +103,9 @@ def _values(
         out[..., 9:12] = joints3d
     if std3d is not None:
         out[..., 12] = std3d
+    if carried is not None:
+        out[..., 13] = carried
     return out
-
-
-def classes_path(path: str | os.PathLike[str]) -> Path:
-    """Return the name of the second table, ``<stem>.classes.parquet``."""
-    return Path(path).with_suffix(".classes.parquet")
 
 
 def read_archive(path: str | os.PathLike[str]) -> Recording:
@@ -152,17 +157,6 @@ def _about(path: str | os.PathLike[str], file: pq.ParquetFile) -> dict[str, Any]
     return about
 
 
-def _check_size(rows: int, size: int, points: int = 0) -> None:
-    """Refuse tables that are much larger in memory than what they say; rows repeat for nothing."""
-    most = max(limits.FREE_POINTS, min(100 * size, limits.MAX_POINTS))
-    least = limits.LEAST_STATED * points if points > limits.FREE_POINTS else 0
-    if rows > most or points > limits.MAX_POINTS or rows < least:
-        raise ValueError(
-            f"{rows} rows in {size} bytes, for {points} points, are more than {most} rows or "
-            f"{limits.MAX_POINTS} points, or say too little for so many"
-        )
-
-
 class _Reader:
     """Brings the long table into arrays, column by column, so that memory holds few of them."""
 
@@ -175,12 +169,12 @@ class _Reader:
                 f"{len(self._seats)} seats or {len(self._skeleton)} joints are more than "
                 f"{limits.MAX_PEOPLE} or {limits.MAX_JOINTS}"
             )
-        _check_size(file.metadata.num_rows, size)
+        limits.check_rows(file.metadata.num_rows, size)
         frame = self._numbers("frame")
         self._frames, first, place = np.unique(frame, return_index=True, return_inverse=True)
         self._times = self._numbers("time_s")[first].astype(np.float64)
         points = len(self._seats) * len(self._frames) * len(self._skeleton)
-        _check_size(len(frame), size, points)
+        limits.check_rows(len(frame), size, points)
         seat, joint = self._codes("seat", self._seats), self._codes("joint", self._skeleton.joints)
         self._given = (seat >= 0) & (joint >= 0)
         self._shape = (len(self._seats), len(self._frames), len(self._skeleton))
@@ -227,7 +221,7 @@ class _Reader:
         state.reshape(-1)[self._flat] = self._codes("state", STATES)[self._given]
         value = {name: self._dense(name) for name in _VALUES}
         joints3d = np.stack([value["x3d"], value["y3d"], value["z3d"]], axis=-1)
-        raw, completed, solid, std = {}, {}, {}, {}
+        raw, completed, solid, std, carried = {}, {}, {}, {}, {}
         for i, seat in enumerate(self._seats):
             part = {name: array[i] for name, array in value.items()}
             raw[seat] = PoseSequence.observed(
@@ -248,6 +242,9 @@ class _Reader:
             )
             if np.isfinite(joints3d[i]).any():
                 solid[seat], std[seat] = joints3d[i], value["std3d"][i]
+            if np.isfinite(value["carried"][i]).any():
+                carried[seat] = value["carried"][i]
+        found = read_classes(path, self._frames) if about["classes"] else Classes()
         return Recording(
             name=str(about["source"]),
             fps=float(about["fps"]),
@@ -260,34 +257,14 @@ class _Reader:
             joints3d=solid,
             std3d=std,
             camera=about.get("camera"),
-            classes=self._classes(classes_path(path)) if about["classes"] else {},
+            classes=found.probabilities,
+            decisions=found.decisions,
             tasks=about.get("tasks", {}),
+            decided_after=about.get("decided_after"),
+            carried=carried,
+            explained=about.get("explained"),
             provenance=about["provenance"],
         )
-
-    def _classes(self, path: Path) -> dict[str, dict[str, Array]]:
-        with pq.ParquetFile(path) as file:
-            table = file.read().unify_dictionaries().combine_chunks()
-        frame = table["frame"].to_numpy()
-        if not np.isin(frame, self._frames).all():
-            raise ValueError(f"{path} has frames that the recording does not have")
-        place = np.searchsorted(self._frames, frame)
-        number = table["class"].to_numpy().astype(np.int64)
-        if len(number) and not (number.min() >= 0 and number.max() < limits.MAX_CLASSES):
-            raise ValueError(f"{path} must have classes 0..{limits.MAX_CLASSES - 1}")
-        classes = int(number.max(initial=0)) + 1
-        _check_size(len(table), os.stat(path).st_size, classes * len(self._frames))
-        seat, task = (table[n].combine_chunks() for n in ("seat", "task"))
-        probability = table["probability"].to_numpy()
-        out: dict[str, dict[str, Array]] = {}
-        for s, name in enumerate(seat.dictionary.to_pylist()):
-            for k, kind in enumerate(task.dictionary.to_pylist()):
-                of = (seat.indices.to_numpy() == s) & (task.indices.to_numpy() == k)
-                if of.any():
-                    shape = (len(self._frames), int(number[of].max()) + 1)
-                    out.setdefault(name, {})[kind] = np.full(shape, np.nan, dtype=np.float32)
-                    out[name][kind][place[of], number[of]] = probability[of]
-        return out
 
 
 def _covariance(std_x: Array, std_y: Array, corr: Array) -> Array | None:

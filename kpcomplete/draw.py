@@ -1,7 +1,7 @@
 """Draw poses on images: what was seen filled, what was completed hollow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -15,7 +15,9 @@ RIGHT: Colour = (233, 180, 86)
 MIDDLE: Colour = (235, 235, 235)
 DARK: Colour = (25, 25, 25)
 RAW: Colour = (150, 150, 150)
+CARRIES: Colour = (70, 60, 240)
 ELLIPSE = float(np.sqrt(-2 * np.log(0.1)))  # standard deviations that hold 90 % in the plane
+_FAINT = 0.15  # what carries less of a decision has no halo
 _SHIFT = 4  # cv2 takes fractions of pixels as fixed point
 _CIRCLE = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _CIRCLE = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], axis=-1).astype(np.float32)  # [24, 2]
@@ -30,12 +32,16 @@ class Drawn:
         state: ``[J]``, values of `Visibility`.
         covariance: ``[J, 2, 2]`` px², NaN where unknown; or None.
         raw: ``[J, 2]`` what the detector saw; drawn faintly where it was replaced.
+        glow: ``[J]`` how much each joint carries a decision, 0..1; or None.
+        lines: To write below the shoulders, each with its colour.
     """
 
     points: Array
     state: Array
     covariance: Array | None = None
     raw: Array | None = None
+    glow: Array | None = None
+    lines: Sequence[tuple[str, Colour]] = field(default_factory=tuple)
 
 
 class Painter:
@@ -58,16 +64,19 @@ class Painter:
         self._bone_sides = np.where(ends[:, 0] == ends[:, 1], ends[:, 0], 0)
         head = ("nose", "eye", "ear", "mouth", "head")
         self._head = np.array([any(w in j.split("_") for w in head) for j in skeleton.joints])
+        self._shoulders = np.array(["shoulder" in j.split("_") for j in skeleton.joints])
         self._legend = self._make_legend()
 
     def draw(self, canvas: Array, people: Mapping[str, Drawn], empty: Sequence[str] = ()) -> None:
         """Draw people, the legend and the names of empty seats on ``canvas`` ``[H, W, 3]``."""
         for drawn in people.values():
             self._uncertainty(canvas, drawn)
+            self._glow(canvas, drawn)
         for name, drawn in people.items():
             self._bones_of(canvas, drawn)
             self._joints_of(canvas, drawn)
             self._name(canvas, name, drawn)
+            self._lines_of(canvas, drawn)
         self._paste_legend(canvas)
         for i, seat in enumerate(empty):
             place = (6 * self._unit, (22 + 24 * i) * self._unit)
@@ -99,6 +108,29 @@ class Painter:
         cv2.addWeighted(layer, 0.22, view, 0.78, 0, dst=view)
         for side, colour in _COLOURS.items():
             _lines(canvas, rings[sides == side], colour, 1, closed=True)
+
+    def _glow(self, canvas: Array, drawn: Drawn) -> None:
+        """Put a halo behind joints, the larger the more they carry a decision."""
+        if drawn.glow is None:
+            return
+        shown = (drawn.glow > _FAINT) & np.isfinite(drawn.points).all(axis=-1)
+        for reach in (1.0, 0.6):  # denser in the middle
+            layer = canvas.copy()
+            for point, share in zip(drawn.points[shown], drawn.glow[shown], strict=True):
+                radius = reach * self._unit * (10 + 26 * float(share)) * (1 << _SHIFT)
+                x, y = _fixed(point).tolist()
+                cv2.circle(layer, (x, y), round(radius), CARRIES, -1, cv2.LINE_AA, _SHIFT)
+            cv2.addWeighted(layer, 0.4, canvas, 0.6, 0, dst=canvas)
+
+    def _lines_of(self, canvas: Array, drawn: Drawn) -> None:
+        known = drawn.state > 0
+        places = drawn.points[known & self._shoulders if known[self._shoulders].any() else known]
+        if not len(places):
+            return
+        x, y = places.mean(axis=0).tolist()
+        for row, (text, colour) in enumerate(drawn.lines, 1):
+            place = (x, y + row * max(22 * self._unit, 15))
+            self._text(canvas, text, place, 0.55, colour, centred=True)
 
     def _bones_of(self, canvas: Array, drawn: Drawn) -> None:
         state = drawn.state[self._bones].min(axis=1)

@@ -40,6 +40,26 @@ def parse(text: str | bytes) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
+def check_rows(rows: int, size: int, points: int = 0) -> None:
+    """Refuse tables that are much larger in memory than what they say; rows repeat for nothing.
+
+    Args:
+        rows: Of the table.
+        size: Of its file, bytes.
+        points: Numbers that it asks memory for.
+
+    Raises:
+        ValueError: If they are too many, or the table says too little for so many.
+    """
+    most = max(FREE_POINTS, min(100 * size, MAX_POINTS))
+    least = LEAST_STATED * points if points > FREE_POINTS else 0
+    if rows > most or points > MAX_POINTS or rows < least:
+        raise ValueError(
+            f"{rows} rows in {size} bytes, for {points} points, are more than {most} rows or "
+            f"{MAX_POINTS} points, or say too little for so many"
+        )
+
+
 def depth(text: str | bytes) -> int:
     """Return how deep JSON is nested; brackets in its strings count, too.
 

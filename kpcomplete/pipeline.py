@@ -1,6 +1,5 @@
 """The one flow from frames to results, recorded or live."""
 
-from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,8 @@ import torch
 
 from kpcomplete import normalize
 from kpcomplete.batch import Memory, PoseBatch, completed_sequence
-from kpcomplete.completer import Completer, Stream, Streaming
+from kpcomplete.completer import Completer, Streaming
+from kpcomplete.completing import Completing
 from kpcomplete.detector import Detector
 from kpcomplete.following import Solid
 from kpcomplete.frame import Frame
@@ -18,6 +18,8 @@ from kpcomplete.gate import Gate
 from kpcomplete.gate.watch import Guard
 from kpcomplete.head import Head, Watch
 from kpcomplete.head import Streaming as Follows
+from kpcomplete.head.carrying import Carrying
+from kpcomplete.head.steady import Deciding, Steadiness
 from kpcomplete.lens import Lens
 from kpcomplete.lifter import Lifter
 from kpcomplete.lifting import Lifting
@@ -49,6 +51,8 @@ class Pipeline:
         lifter: Finds the third dimension of what was completed. None: people stay flat.
         lens: What is known of the camera, for the lifter.
         head: Classifies people, from the past alone. None: nobody is classified.
+        steady: How slowly decisions follow classes. None: nothing is decided.
+        explain: Which decisions are explained, and how often. None: none.
         ahead: Frames that a thread of its own may detect ahead of completing and writing; 0: none.
         keep_images: Hand images on to the sinks. Costs one image per frame of the window.
     """
@@ -62,6 +66,8 @@ class Pipeline:
     lifter: Lifter | None = None
     lens: Lens = field(default_factory=Lens)
     head: Head | None = None
+    steady: Steadiness | None = None
+    explain: Carrying | None = None
     ahead: int = 0
     keep_images: bool = False
 
@@ -77,6 +83,9 @@ class Pipeline:
         guard = Guard(self.gate) if self.gate else None
         lifting = self._lifting(source.info.image_size)
         watch = self._watch(live is not None)
+        decide = self._decide(source.info.fps)
+        delay = self.steady.delay(source.info.fps) if self.steady and decide else None
+        explain = self.explain.follow(self.head) if decide and self.explain and self.head else None
         for view in self.window.slide(frames):
             found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
             seats = tuple(self.detector.seats) or tuple(found)
@@ -92,7 +101,10 @@ class Pipeline:
             solid: Mapping[str, Solid] = {}
             if lifting:
                 solid = lifting.follow(done) if live else lifting(done)
-            classes = watch({seat: trusted[seat][emit] for seat in seats}) if watch else {}
+            now = {seat: trusted[seat][emit] for seat in seats}
+            classes = watch(now) if watch else {}
+            decisions = decide(classes) if decide else {}
+            carried = explain(now, decisions) if explain else {}
             people = {
                 seat: _person(raw[seat][emit], done[seat][emit], solid.get(seat), emit)
                 for seat in seats
@@ -100,12 +112,24 @@ class Pipeline:
             yield Result(
                 frames=view.frames[view.emit],
                 people={
-                    seat: replace(person, classes=classes.get(seat, {}))
+                    seat: replace(
+                        person,
+                        classes=classes.get(seat, {}),
+                        decisions=decisions.get(seat, {}),
+                        carried=carried.get(seat),
+                    )
                     for seat, person in people.items()
                 },
                 tasks=self.head.tasks if self.head else {},
                 camera=lifting.camera if lifting else None,
+                decided_after=delay,
+                explained=explain.task if explain else None,
             )
+
+    def _decide(self, fps: float) -> Deciding | None:
+        if self.head is None or self.steady is None:
+            return None
+        return Deciding(self.steady, self.head.tasks, fps)
 
     def _lifting(self, image_size: tuple[int, int]) -> Lifting | None:
         if self.lifter is None:
@@ -116,14 +140,14 @@ class Pipeline:
         stream = self.head.stream() if live and isinstance(self.head, Follows) else None
         return stream or (self.head.watch() if self.head else None)
 
-    def _live(self) -> "_Live | None":
+    def _live(self) -> Completing | None:
         """Return how frames are completed one by one, if they can be and are to be."""
         at_once = (self.window.hop, self.window.future) == (1, 0)
         if not (at_once and isinstance(self.completer, Streaming)):
             return None
         window = self.window.past + 1
         stream = self.completer.stream(window)
-        return None if stream is None else _Live(stream, window, self.max_absence)
+        return None if stream is None else Completing(stream, window, self.max_absence)
 
 
 class _Windows:
@@ -146,47 +170,6 @@ class _Windows:
             return trusted
         memory = self.recall.of(seated)
         return {**trusted, **complete(seated, self.completer, self.max_absence, memory)}
-
-
-class _Live:
-    """Completes the frames of a recording one by one, and remembers what is long past."""
-
-    def __init__(self, stream: Stream, window: int, max_absence: float) -> None:
-        self.stream, self.window, self.max_absence = stream, window, max_absence
-        self.recall, self.now = Recall(), 0
-        # of each person who was seen of late, the frames that show them, and their numbers
-        self.past: dict[str, deque[tuple[int, PoseSequence]]] = {}
-        self.visits: dict[str, int] = {}  # how often each seat was left: the next is somebody else
-
-    def __call__(self, trusted: Mapping[str, PoseSequence]) -> Mapping[str, PoseSequence]:
-        self._remember(trusted)
-        seated = [poses for seat, poses in trusted.items() if seat in self.past]
-        if not seated:
-            return trusted
-        batch = replace(PoseBatch.from_sequences(seated), memory=self.recall.of(seated))
-        now = float(seated[0].times[0])
-        names = [f"{poses.person} {self.visits.get(poses.person, 0)}" for poses in seated]
-        done = self.stream(batch, names, now)
-        out = dict(trusted)
-        for row, raw in enumerate(seated):
-            filled = completed_sequence(raw, done, row)
-            _, last = self.past[raw.person][-1]
-            absent = now - last.times[0] > self.max_absence
-            out[raw.person] = filled.hide(absent & ~raw.is_observed)
-        return out
-
-    def _remember(self, trusted: Mapping[str, PoseSequence]) -> None:
-        self.now += 1
-        for seat, poses in trusted.items():
-            if poses.is_observed.any():
-                self.past.setdefault(seat, deque()).append((self.now, poses))
-        for seat, past in list(self.past.items()):
-            while past and past[0][0] <= self.now - self.window:
-                self.recall.add(past.popleft()[1])
-            if not past:
-                self.recall.forget(seat)
-                self.visits[seat] = self.visits.get(seat, 0) + 1
-                del self.past[seat]
 
 
 def _person(raw: PoseSequence, completed: PoseSequence, solid: Solid | None, emit: slice) -> Person:

@@ -1,14 +1,13 @@
 """Who sits where an airbag would hurt: too near to the dash, or not as one should."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from kpcomplete.camera import Camera
 from kpcomplete.errors import SettingError
 from kpcomplete.head import UNKNOWN
-from kpcomplete.head.steady import Steady
 from kpcomplete.result import Person, Result
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
@@ -20,7 +19,8 @@ class Position:
     """Warns of people who sit out of position.
 
     With a plane for the dash, somebody is warned of whose nose is nearer to it than ``near``.
-    Without, the head's classes of ``task`` decide, if there is such a head; else nothing is said.
+    Without, what is decided of ``task`` counts, or else its likeliest class, if there is such a
+    head; else nothing is said.
 
     Args:
         dash: ``point`` and ``normal`` (towards the people) of a plane, three numbers each, metres.
@@ -40,7 +40,6 @@ class Position:
     near: float = 0.2
     task: str = "position"
     good: Sequence[str] = ("in_position",)
-    _steady: dict[str, Steady] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.frame not in FRAMES or not self.near > 0:
@@ -69,7 +68,7 @@ class Position:
             if self.dash is not None:
                 text = self._near(person, i, result.camera)
             else:
-                text = self._class(seat, person, i, result.tasks)
+                text = self._class(person, i, result.tasks)
             if text:
                 found[seat] = text
         return found
@@ -90,13 +89,12 @@ class Position:
         away = float((nose - np.asarray(self.dash["point"])) @ normal / np.linalg.norm(normal))
         return f"nose {100 * max(away, 0):.0f} cm from the dash" if away < self.near else None
 
-    def _class(
-        self, seat: str, person: Person, i: int, tasks: Mapping[str, Sequence[str]]
-    ) -> str | None:
+    def _class(self, person: Person, i: int, tasks: Mapping[str, Sequence[str]]) -> str | None:
         if self.task not in tasks or self.task not in person.classes:
             return None
         names = tasks[self.task]
-        steady = self._steady.setdefault(seat, Steady(names))
-        probabilities = person.classes[self.task][i]
-        name = names[int(steady(np.nan_to_num(probabilities)[None])[0])]
+        if self.task in person.decisions:
+            name = names[int(person.decisions[self.task][i])]
+        else:
+            name = names[int(np.nan_to_num(person.classes[self.task][i]).argmax())]
         return None if name == UNKNOWN or name in self.good else name.replace("_", " ")

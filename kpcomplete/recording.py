@@ -31,7 +31,13 @@ class Recording:
         std3d: Seat to ``[T, J]`` metres, see `kpcomplete.result.Person`; likewise.
         camera: In whose frame they are, see `Camera.as_dict`; None where there are none.
         classes: Seat to task to class probabilities ``[T, C]``, NaN where unknown.
+        decisions: Seat to task to numbers of classes ``[T]`` that do not flicker, -1 where nothing
+            is decided; without those that never are.
         tasks: Task to names of its classes.
+        decided_after: Seconds by which decisions are later than a sudden, certain change; or None.
+        carried: Seat to ``[T, J]`` what each joint carries of the decision, see
+            `kpcomplete.result.Person`; without seats where nothing is explained.
+        explained: Task whose decisions those are; or None.
         provenance: ``config`` (resolved), ``versions`` of packages, ``weights`` (name: SHA-256).
     """
 
@@ -47,7 +53,11 @@ class Recording:
     std3d: Mapping[str, Array] = field(default_factory=dict)
     camera: Mapping[str, Any] | None = None
     classes: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    decisions: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     tasks: Mapping[str, list[str]] = field(default_factory=dict)
+    decided_after: float | None = None
+    carried: Mapping[str, Array] = field(default_factory=dict)
+    explained: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -79,6 +89,10 @@ class Recording:
             std3d={
                 s: convert(p[..., None], self.skeleton, skeleton)[..., 0]
                 for s, p in self.std3d.items()
+            },
+            carried={
+                s: convert(p[..., None], self.skeleton, skeleton)[..., 0]
+                for s, p in self.carried.items()
             },
         )
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import av
 
-from kpcomplete.archive import CLASS_SCHEMA, SCHEMA, classes_path
+from kpcomplete.archive import SCHEMA
+from kpcomplete.class_table import CLASS_SCHEMA, classes_path
 from kpcomplete.errors import KpcompleteError, OutputError
 from kpcomplete.journal import ENDING, is_being_written, journal_of, read_journal
 from kpcomplete.output import guard, whole

@@ -24,6 +24,10 @@ class Person:
         std3d: ``[T, J]`` metres, of each joint's place relative to the middle of the shoulders, in
             each direction; NaN where unknown; or None.
         classes: Task name to class probabilities ``[T, C]``.
+        decisions: Task name to numbers of classes ``[T]`` that do not flicker; without tasks where
+            nothing is decided.
+        carried: ``[T, J]`` by how much the log odds of a decision fall without the joint, see
+            `kpcomplete.head.explanation`; NaN where it is not explained; or None.
     """
 
     observed: PoseSequence
@@ -31,6 +35,8 @@ class Person:
     joints3d: npt.NDArray[Any] | None = None
     std3d: npt.NDArray[Any] | None = None
     classes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    decisions: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    carried: npt.NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,9 +49,14 @@ class Result:
             nobody sits in it: then all its joints are MISSING.
         camera: In whose frame the 3D joints are, and whether it was only assumed; None without 3D.
         tasks: Task name to names of its classes, in the order of `Person.classes`.
+        decided_after: Seconds by which decisions are later than a sudden, certain change; None
+            where nothing is decided.
+        explained: Task whose decisions `Person.carried` explains; None: there is none.
     """
 
     frames: tuple[Frame, ...]
     people: Mapping[str, Person]
     camera: Camera | None = None
     tasks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    decided_after: float | None = None
+    explained: str | None = None

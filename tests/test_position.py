@@ -53,18 +53,14 @@ def test_a_camera_that_is_only_assumed_tells_no_centimetres():
         Position(dash=DASH)(result(camera=replace(CAMERA, assumed=True)), 0)
 
 
-def test_without_a_dash_the_head_decides_steadily():
+def test_without_a_dash_what_is_decided_counts_or_else_the_likeliest_class():
     position = Position()
     assert position(result(), 0) == {}
-    for _ in range(60):
-        assert position(result(classes=(0.9, 0.1, 0)), 0) == {}
-    assert position(result(classes=(0, 1, 0)), 0) == {}  # one frame is no reason
-    for _ in range(60):
-        said = position(result(classes=(0, 1, 0)), 0)
-    assert said == {"driver": "leaning forward"}
-    for _ in range(60):
-        said = position(result(classes=(0, 0, 1)), 0)
-    assert said == {}
+    leaning = result(classes=(0.1, 0.9, 0))
+    assert position(leaning, 0) == {"driver": "leaning forward"}
+    for decided, said in ((0, {}), (1, {"driver": "leaning forward"}), (2, {})):
+        person = replace(leaning.people["driver"], decisions={"position": np.array([decided])})
+        assert position(replace(leaning, people={"driver": person}), 0) == said
 
 
 @pytest.mark.parametrize(

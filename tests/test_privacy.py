@@ -5,7 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kpcomplete.archive import CLASS_SCHEMA, SCHEMA
+from kpcomplete.archive import SCHEMA
+from kpcomplete.class_table import CLASS_SCHEMA
 from kpcomplete.errors import SettingError
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.pose import PoseSequence

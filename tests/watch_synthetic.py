@@ -13,6 +13,7 @@ import numpy as np
 
 from kpcomplete.completer.hold import Hold
 from kpcomplete.detector.stored import Stored
+from kpcomplete.head.steady import Steadiness
 from kpcomplete.lifter.planar import Planar
 from kpcomplete.live import Live
 from kpcomplete.pipeline import Pipeline
@@ -73,7 +74,7 @@ def main(folder, seconds=60.0):
         source=Camera(length=90, fps=10.0, seats=["driver", "child"], images=True),
         pipeline=Pipeline(
             detector=Stored(), window=Window(past=9, hop=1, future=0), completer=Hold(),
-            lifter=Planar(causal=True), head=Head(), ahead=1, keep_images=True,
+            lifter=Planar(causal=True), head=Head(), steady=Steadiness(), ahead=1, keep_images=True,
         ),
         windows={"screen": partial(Said, warning=Position())},
         sinks={"archive": partial(Archive, flush=1.0), "overlay": partial(Overlay, fragments=True)},

@@ -39,6 +39,7 @@ class Csv:
         poses = recording.poses(completed=self.completed)
         joints3d = recording.joints3d if self.completed else {}
         std3d = recording.std3d if self.completed else {}
+        carried = recording.carried
         with whole(path) as target, pc.CSVWriter(target, _PLAIN) as writer:
             for start in range(0, len(recording), BLOCK):
                 part = slice(start, start + BLOCK)
@@ -49,6 +50,7 @@ class Csv:
                     {seat: sequence[part] for seat, sequence in poses.items()},
                     {seat: points[part] for seat, points in joints3d.items()},
                     {seat: std[part] for seat, std in std3d.items()},
+                    {seat: joints[part] for seat, joints in carried.items()},
                 )
                 writer.write_table(table.cast(_PLAIN))
         return (Path(path),)

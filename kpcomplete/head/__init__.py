@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
+from kpcomplete.batch import PoseBatch
 from kpcomplete.pose import Array, PoseSequence
 
 UNKNOWN = "unknown"
@@ -43,3 +44,25 @@ class Streaming(Protocol):
 
     def stream(self) -> Watch | None:
         """Return what follows a new recording frame by frame; None if there is no such form."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A head that can say which joints carry a decision.
+
+    Attributes:
+        past: Frames of a window.
+    """
+
+    @property
+    def past(self) -> int: ...
+
+    def carried(self, window: PoseBatch, task: str, answer: str) -> Array:
+        """Return by how much the log odds of a class fall without each joint ``[J]``.
+
+        Args:
+            window: A single one, in image widths.
+            task: Of the head.
+            answer: Class of the task, not `UNKNOWN`.
+        """
+        ...

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -10,6 +11,9 @@ from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import SettingError
 from kpcomplete.head.several import Several
+from kpcomplete.pose import Array
+
+_LITTLE = 0.5  # log odds; less than that is carried by nothing in particular
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,23 +71,56 @@ def explain(
         raise SettingError(f"{task} has no class {answer!r}; it has {', '.join(names)}")
     with torch.no_grad():
         logits = network(window)[task][0]
-    number = int(logits.argmax()) if answer is None else names.index(answer)
+        number = int(logits.argmax()) if answer is None else names.index(answer)
+        time, joints = window.observed.shape[1:]
+        near = (torch.arange(time)[:, None] - torch.arange(time)).abs() <= around
+        moment = near[:, :, None].expand(-1, -1, joints)
+        return Explanation(
+            task=task,
+            answer=names[number],
+            joints=carried(network, window, task, names[number]),
+            moments=_lost(network, window, moment, task, number),
+            gradients=_integrated(network, window, task, number, steps),
+        )
+
+
+def carried(network: Several, window: PoseBatch, task: str, answer: str) -> Float[Tensor, " joint"]:
+    """Return by how much the log odds of a class fall without each joint; 0 where it is not seen.
+
+    Args:
+        network: The head.
+        window: A single one, in image widths.
+        task: Of the head.
+        answer: Class of the task.
+    """
     time, joints = window.observed.shape[1:]
     each = torch.eye(joints, dtype=torch.bool)[:, None].expand(-1, time, -1)
-    near = (torch.arange(time)[:, None] - torch.arange(time)).abs() <= around
-    moment = near[:, :, None].expand(-1, -1, joints)
-    with torch.no_grad():
-        hidden = _repeat(window, joints + time).hide(torch.cat([each, moment]))
-        without = network(hidden, _placed(window, len(hidden)))[task]
-    lost = _odds(logits[None], number) - _odds(without, number)
-    seen = window.observed[0]
-    return Explanation(
-        task=task,
-        answer=names[number],
-        joints=torch.where(seen.any(dim=0), lost[:joints], 0.0),
-        moments=lost[joints:],
-        gradients=_integrated(network, window, task, number, steps),
-    )
+    seen = window.observed[0].any(dim=0)
+    lost = _lost(network, window, each[seen], task, network.tasks[task].index(answer))
+    return torch.zeros(joints).masked_scatter(seen, lost)
+
+
+def shares(joints: Array) -> Array:
+    """Return how much to make of each joint ``[..., J]`` in a picture, 0..1.
+
+    Joints that speak against the class count nothing. The first is all there is, unless the log
+    odds hardly fall without it.
+
+    Args:
+        joints: As `carried` has them, NaN where not explained.
+    """
+    lost = np.maximum(np.nan_to_num(joints), 0)
+    share: Array = lost / np.maximum(lost.max(axis=-1, keepdims=True), _LITTLE)
+    return share
+
+
+def _lost(network: Several, window: PoseBatch, hidden: Tensor, task: str, number: int) -> Tensor:
+    """Return by how much log odds fall ``[N]`` without what is hidden ``[N, T, J]``."""
+    many = _repeat(window, len(hidden) + 1)
+    nothing = torch.zeros_like(window.observed)
+    batch = many.hide(torch.cat([nothing, hidden]))
+    odds = _odds(network(batch, _placed(window, len(batch)))[task], number)
+    return odds[0] - odds[1:]
 
 
 def _integrated(network: Several, window: PoseBatch, task: str, number: int, steps: int) -> Tensor:

@@ -12,6 +12,7 @@ from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import ModelFileError
 from kpcomplete.head import UNKNOWN
+from kpcomplete.head.explanation import carried
 from kpcomplete.head.live import Live
 from kpcomplete.head.onnx_graphs import OnnxWindow
 from kpcomplete.head.several import Several
@@ -70,6 +71,17 @@ class Learned:
     def stream(self) -> Live | None:
         """Return the same frame by frame; None if the encoder has no such form."""
         return Live(self.network, self._step) if Live.can(self.network) else None
+
+    @property
+    def past(self) -> int:
+        """Frames of a window."""
+        return self.network.past
+
+    @torch.inference_mode()
+    def carried(self, window: PoseBatch, task: str, answer: str) -> Array:
+        """Return by how much the log odds of a class fall without each joint ``[J]``."""
+        found: Array = carried(self.network, window, task, answer).numpy()
+        return found
 
 
 class Watch:

@@ -1,6 +1,7 @@
 """Decisions that do not flicker, with a delay that is known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -67,6 +68,68 @@ class Steady:
                 self._present, self._since = lead, 0
         self._rival = lead
         return self._present
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steadiness:
+    """How slowly decisions change, in seconds, whatever the frame rate is; see `Steady`.
+
+    Args:
+        dwell: Seconds for which another class must lead.
+        margin: By how much, 0..1.
+        average: Seconds over which probabilities are averaged.
+
+    Raises:
+        SettingError: If a number is out of range.
+    """
+
+    dwell: float = 0.5
+    margin: float = 0.1
+    average: float = 0.33
+
+    def __post_init__(self) -> None:
+        if not (self.dwell >= 0 and self.average >= 0 and 0 <= self.margin < 1):
+            raise SettingError(
+                "steady decisions need dwell >= 0 s, average >= 0 s and margin in 0..1, but got "
+                f"{self.dwell}, {self.average}, {self.margin}"
+            )
+
+    def of(self, classes: Sequence[str], fps: float) -> Steady:
+        """Return what follows one task of one person."""
+        dwell, average = (max(1, round(fps * seconds)) for seconds in (self.dwell, self.average))
+        return Steady(classes, dwell=dwell, margin=self.margin, average=average)
+
+    def delay(self, fps: float) -> float:
+        """Return the seconds from a sudden, certain change to the decision."""
+        return self.of((), fps).delay / fps
+
+
+class Deciding:
+    """Follows all tasks of all people of a recording.
+
+    Args:
+        how: How slowly decisions change.
+        tasks: Name to classes.
+        fps: Frames per second.
+    """
+
+    def __init__(self, how: Steadiness, tasks: Mapping[str, Sequence[str]], fps: float) -> None:
+        self._how, self._tasks, self._fps = how, tasks, fps
+        self._steady: dict[tuple[str, str], Steady] = {}
+
+    def __call__(
+        self, classes: Mapping[str, Mapping[str, Array]], /
+    ) -> dict[str, dict[str, Array]]:
+        """Return seat and task to classes ``[T]`` of the next frames, given probabilities."""
+        return {
+            seat: {task: self._of(seat, task)(values) for task, values in found.items()}
+            for seat, found in classes.items()
+        }
+
+    def _of(self, seat: str, task: str) -> Steady:
+        if (seat, task) not in self._steady:
+            self._steady[seat, task] = self._how.of(self._tasks[task], self._fps)
+        return self._steady[seat, task]
 
 
 def switches_per_minute(classes: Array, fps: float) -> float:

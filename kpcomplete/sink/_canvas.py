@@ -1,17 +1,20 @@
 """Pictures of results: the image of a frame, scaled, with everybody in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 
-from kpcomplete.draw import Drawn, Painter
+from kpcomplete.draw import CARRIES, Colour, Drawn, Painter
+from kpcomplete.head import UNKNOWN
+from kpcomplete.head.explanation import shares
 from kpcomplete.pose import Array
 from kpcomplete.privacy import coarsen, cover
 from kpcomplete.result import Person
 from kpcomplete.skeleton import Skeleton
 
 GREY = 70
+CALM: Colour = (170, 220, 170)
 LARGEST = 16_384  # pixels of a side; H.264 knows no larger ones
 
 
@@ -37,6 +40,7 @@ class Canvas:
         self.size = (width + width % 2, height + height % 2)
         self._inner = (width, height)
         self._buffer = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint8)
+        self._joints = skeleton.joints
         self._painter = Painter(skeleton=skeleton, size=self.size)
 
     def paint(
@@ -47,6 +51,7 @@ class Canvas:
         *,
         covers: Array | None = None,
         coarse: bool = False,
+        tasks: Mapping[str, Sequence[str]] | None = None,
     ) -> Array:
         """Return the picture ``[H, W, 3]`` BGR of one frame of a result.
 
@@ -56,6 +61,7 @@ class Canvas:
             frame: Number of the frame within the result.
             covers: Circles ``[N, 3]`` of the image (pixels of the recording) to cover.
             coarse: Leave little of the whole image.
+            tasks: Those whose classes are written, with the names of these.
         """
         self._place(image)
         if image is not None and coarse:
@@ -67,7 +73,7 @@ class Canvas:
         empty = []
         for seat, person in people.items():
             if person.completed.visibility[frame].any():
-                shown[seat] = self._drawn(person, frame)
+                shown[seat] = self._drawn(person, frame, tasks or {})
             else:
                 empty.append(seat)
         self._painter.draw(self._buffer, shown, empty)
@@ -101,12 +107,45 @@ class Canvas:
         width, height = person.completed.image_size
         return min(self._inner[0] / width, self._inner[1] / height)
 
-    def _drawn(self, person: Person, frame: int) -> Drawn:
+    def _drawn(self, person: Person, frame: int, tasks: Mapping[str, Sequence[str]]) -> Drawn:
         scale = np.float32(self._scale(person))
         covariance = person.completed.covariance
+        carried = None if person.carried is None else person.carried[frame]
+        lines = [(text, CALM) for text in said(person, frame, tasks)]
+        if tasks and carried is not None and (why := self._why(carried)):
+            lines.append((f"why: {why}", CARRIES))
         return Drawn(
             points=person.completed.keypoints[frame] * scale,
             state=person.completed.visibility[frame],
             covariance=None if covariance is None else covariance[frame] * scale**2,
             raw=person.observed.keypoints[frame] * scale,
+            glow=None if carried is None else shares(carried),
+            lines=lines,
         )
+
+    def _why(self, carried: Array) -> str:
+        """Return the two joints that carry most, if they carry anything."""
+        share = shares(carried)
+        first = [i for i in np.argsort(-share)[:2].tolist() if share[i] > 0.3]
+        return ", ".join(self._joints[i].replace("_", " ") for i in first)
+
+
+def said(person: Person, frame: int, tasks: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a line for each task: what was decided of somebody, or else what is likeliest.
+
+    Args:
+        person: With classes, or without.
+        frame: Number of the frame within the result.
+        tasks: Name to names of classes.
+    """
+    lines = []
+    for task, names in tasks.items():
+        values = person.classes[task][frame] if task in person.classes else np.array([np.nan])
+        if np.isfinite(values).all():
+            best = int(person.decisions[task][frame]) if task in person.decisions else -1
+            best = int(values.argmax()) if best < 0 else best
+            name = names[best].replace("_", " ")
+            lines.append(
+                f"{task} unknown" if name == UNKNOWN else f"{name} {100 * values[best]:.0f} %"
+            )
+    return lines

@@ -7,9 +7,9 @@ import numpy as np
 
 from kpcomplete.draw import DARK, MIDDLE, Colour
 from kpcomplete.pose import Array
+from kpcomplete.sink._canvas import CALM
 
 ALARM: Colour = (60, 60, 235)
-CALM: Colour = (170, 220, 170)
 HIDDEN: Colour = (200, 120, 220)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -34,12 +34,6 @@ class Panel:
         for i, text in enumerate(texts):
             x = self._width - self._wide(text) - 8 if right else 8
             self._write(picture, text, x, int(top) + (i + 1) * self.line, MIDDLE)
-
-    def centred(self, picture: Array, text: str, x: float, y: float, colour: Colour) -> None:
-        """Write a line about a place, within the picture."""
-        wide = self._wide(text)
-        left = int(np.clip(x - wide / 2, 2, max(2, self._width - wide - 2)))
-        self._write(picture, text, left, int(np.clip(y, self.line, self._height - 4)), colour)
 
     def bar(self, picture: Array, text: str, row: int, colour: Colour) -> None:
         """Write a line on a bar of colour, centred, below the lines at the top."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kpcomplete.archive import CLASS_SCHEMA, FORMAT, SCHEMA, classes_path, rows
+from kpcomplete.archive import FORMAT, SCHEMA, rows
 from kpcomplete.camera import Camera
+from kpcomplete.class_table import CLASS_SCHEMA, class_rows, classes_path
 from kpcomplete.errors import ShapeError
 from kpcomplete.output import guard
 from kpcomplete.result import Person, Result
@@ -52,6 +53,8 @@ class Archive:
         self._seats: dict[str, None] = {}
         self._camera: Camera | None = None
         self._tasks: dict[str, list[str]] = {}
+        self._decided_after: float | None = None
+        self._explained: str | None = None
         self._classes: Table | Journaled | None = None
         self._table = self._make(Path(self.path), SCHEMA)
         return self
@@ -74,13 +77,15 @@ class Archive:
         self._seats |= dict.fromkeys(people)
         self._camera = self._camera or result.camera
         self._tasks = self._tasks or {task: list(names) for task, names in result.tasks.items()}
+        self._decided_after, self._explained = result.decided_after, result.explained
         frames = np.array([frame.index for frame in result.frames], dtype=np.int32)
         times = np.array([frame.time for frame in result.frames], dtype=np.float64)
         joints3d = {s: p.joints3d for s, p in people.items() if p.joints3d is not None}
         std3d = {s: p.std3d for s, p in people.items() if p.std3d is not None}
         raw = {seat: person.observed for seat, person in people.items()}
         completed = {seat: person.completed for seat, person in people.items()}
-        self._table.add(rows(frames, times, raw, completed, joints3d, std3d))
+        carried = {s: p.carried for s, p in people.items() if p.carried is not None}
+        self._table.add(rows(frames, times, raw, completed, joints3d, std3d, carried))
         for seat, person in people.items():
             if person.classes:
                 self._add_classes(seat, person, frames, times)
@@ -91,18 +96,8 @@ class Archive:
         if self._classes is None:
             self._classes = self._make(classes_path(self.path), CLASS_SCHEMA)
         for task, probability in person.classes.items():
-            known = np.isfinite(probability)
-            frame, number = np.nonzero(known)
-            zeros = np.zeros(len(frame), dtype=np.int32)
-            columns = [
-                frames[frame],
-                times[frame],
-                pa.DictionaryArray.from_arrays(zeros, [seat]),
-                pa.DictionaryArray.from_arrays(zeros, [task]),
-                number.astype(np.int16),
-                probability[known].astype(np.float32),
-            ]
-            self._classes.add(pa.table(columns, schema=CLASS_SCHEMA))
+            decided = person.decisions.get(task)
+            self._classes.add(class_rows(frames, times, seat, task, probability, decided))
 
     def __exit__(
         self,
@@ -142,5 +137,7 @@ class Archive:
             "camera": None if self._camera is None else self._camera.as_dict(),
             "classes": self._classes is not None,
             "tasks": self._tasks,
+            "decided_after": self._decided_after,
+            "explained": self._explained,
             "provenance": self.provenance,
         }

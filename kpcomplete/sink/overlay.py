@@ -180,7 +180,7 @@ class Overlay:
             picture = self._canvas.paint(
                 image, result.people, i,
                 covers=self._faces.at(frame.time) if self.anonymize is True else None,
-                coarse=self.anonymize == "all",
+                coarse=self.anonymize == "all", tasks=result.tasks,
             )  # fmt: skip
             encoder.write(picture, frame.time)
 

@@ -17,11 +17,11 @@ from kpcomplete.position import Position
 from kpcomplete.privacy import Anonymize, Faces, checked
 from kpcomplete.result import Person, Result
 from kpcomplete.sink._canvas import Canvas
-from kpcomplete.sink._panel import ALARM, CALM, HIDDEN, Panel
+from kpcomplete.sink._panel import ALARM, HIDDEN, Panel
 from kpcomplete.sink._solid import Solids
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
-LAYERS = ("raw", "completed", "uncertainty", "names", "classes", "3D", "latency")
+LAYERS = ("raw", "completed", "uncertainty", "names", "classes", "3D", "latency", "explanation")
 HELP = {
     "space": "hold the picture; all else goes on",
     "r": "record, or end the recording",
@@ -29,7 +29,7 @@ HELP = {
     "h": "hide the next limb of everybody",
     "mouse": "draw a box: joints in it are hidden",
     "x, right button": "hide nothing",
-    "1 .. 7": "show or leave out: " + ", ".join(LAYERS),
+    "1 .. 8": "show or leave out: " + ", ".join(LAYERS),
     ", .": "turn the view in 3D",
     "q, Esc": "quit",
 }
@@ -131,10 +131,9 @@ class Screen:
             self._image, shown, i,
             covers=self._faces.at(result.frames[i].time) if self.anonymize is True else None,
             coarse=self.anonymize == "all",
+            tasks=result.tasks if self._layers["classes"] else None,
         )  # fmt: skip
         self._hidden(picture, result, i)
-        if self._layers["classes"]:
-            self._classes(picture, result, i)
         if self._layers["3D"]:
             self._panel.inset(picture, self._solids.draw(_solid(result.people, i)))
         self._say(picture, result, i)
@@ -150,7 +149,8 @@ class Screen:
         raw = person.observed
         if not self._layers["raw"]:
             raw = raw.hide(np.ones_like(raw.is_missing))
-        return replace(person, completed=done, observed=raw)
+        carried = person.carried if self._layers["explanation"] else None
+        return replace(person, completed=done, observed=raw, carried=carried)
 
     @property
     def _scale(self) -> float:
@@ -175,21 +175,6 @@ class Screen:
                 text += f", {len(apart)} joints completed {apart.mean():.0f} px off (median " \
                         f"{np.median(apart):.0f})"  # fmt: skip
             self._panel.bar(picture, text, 1, (130, 60, 150))
-
-    def _classes(self, picture: Array, result: Result, i: int) -> None:
-        shoulders = self._skeleton.indices(["left_shoulder", "right_shoulder"])
-        for person in result.people.values():
-            place = person.completed.keypoints[i, shoulders] * self._scale
-            if not person.classes or not np.isfinite(place).all():
-                continue
-            (x, y), row = place.mean(axis=0), 1
-            for task, names in result.tasks.items():
-                values = person.classes[task][i]
-                if np.isfinite(values).all():
-                    best = int(values.argmax())
-                    text = f"{names[best].replace('_', ' ')} {100 * values[best]:.0f} %"
-                    self._panel.centred(picture, text, x, y + row * self._panel.line, CALM)
-                    row += 1
 
     def _say(self, picture: Array, result: Result, i: int) -> None:
         desk, panel = self.desk, self._panel
@@ -235,7 +220,7 @@ class Screen:
             self.desk.veil.clear()
         elif key == "?":
             self._helps = not self._helps
-        elif key and key in "1234567":
+        elif key and key in "12345678":
             layer = LAYERS[int(key) - 1]
             self._layers[layer] = not self._layers[layer]
             self._note(f"{layer} {'on' if self._layers[layer] else 'off'}")
