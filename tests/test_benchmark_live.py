@@ -46,14 +46,31 @@ def test_how_late_frames_are_is_counted_after_the_warm_up(tmp_path):
 
 
 def test_memory_and_the_clock_are_noted():
-    gauge = soak.Gauge(Desk())
+    gauge = soak.Gauge(Desk(), seconds=100)
     image = np.zeros((1, 1, 3), np.uint8)
     for captured in (101.0, 102.0):
         gauge._next = 0
         frame = Frame(index=0, time=1.0, image=image, captured=captured)
         gauge.write(Result(frames=(frame,), people={}))
-    assert [behind for _, behind in gauge.notes] == [100.0, 101.0]
-    assert all(1 < memory < 100_000 for memory, _ in gauge.notes)
+    assert [late for _, late in gauge.behind] == [100.0, 101.0]
+    assert all(1 < memory < 100_000 for _, memory in gauge.memory)
+    assert gauge.held == []  # garbage is left alone so early
+
+
+def test_growth_is_that_between_warm_up_and_end():
+    gauge = soak.Gauge(Desk(), seconds=100)
+    notes = [(second, 500.0 + (100 if second < 20 else second / 10)) for second in range(101)]
+    assert gauge.growth(notes) == pytest.approx((95 - 25) / 10)
+
+
+def test_what_is_held_leaves_garbage_out(monkeypatch):
+    gauge = soak.Gauge(Desk(), seconds=1e-9)
+    monkeypatch.setattr(soak, "_COMPARED", ((0, 0.5), (0.5, 1)))
+    collected = []
+    monkeypatch.setattr(soak.gc, "collect", lambda: collected.append(True))
+    frame = Frame(index=0, time=1.0, captured=2.0)
+    gauge.write(Result(frames=(frame,), people={}))
+    assert len(gauge.held) == len(collected) == 1
 
 
 @pytest.mark.slow

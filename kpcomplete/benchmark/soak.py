@@ -1,5 +1,7 @@
 """Whether watching can go on for hours, and what a recording keeps when it is killed."""
 
+import ctypes
+import gc
 import os
 import random
 import signal
@@ -9,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -25,7 +27,8 @@ from kpcomplete.recovery import recover
 from kpcomplete.result import Result
 from kpcomplete.source.paced import Paced
 
-_WARM_UP = 0.2  # of the minutes
+_COMPARED = ((0.2, 0.3), (0.9, 1.0))  # of the minutes: after the warm-up, and at the end
+_SETTLE = 5.0  # s between two looks at what is held
 _WAIT = 300.0  # s for a program to start
 
 
@@ -52,8 +55,10 @@ def run(
 
     Returns:
         ``growth_mb``: resident memory at the end minus that after a fifth of the time, each the
-        median over a tenth of it. ``minutes``: as watched. ``drift_ms``: by how much frames were
-        later, after the clock, at the end than after a fifth. ``threads``: left at the end.
+        median over a tenth of it, without garbage and what the allocator has free;
+        ``resident_growth_mb``: with both. ``minutes``: as watched. ``drift_ms``: by how much
+        frames were later, after the clock, at the end than after a fifth. ``threads``: left at
+        the end.
         ``kills``, ``unreadable``: recordings that could not be read afterwards, table or video;
         ``lost_s``: the most that was not on disk when a program was killed.
     """
@@ -72,9 +77,9 @@ def run(
             for i in tqdm(range(kills), desc="kill recordings", disable=None)
         ]
     return {
-        "growth_mb": watched["growth_mb"],
+        "growth_mb": watched.pop("growth_mb"),
         "minutes": minutes,
-        "drift_ms": watched["drift_ms"],
+        **watched,
         "threads": float(left),
         "kills": float(kills),
         "unreadable": float(sum(not readable for readable, _ in killed)),
@@ -87,11 +92,20 @@ class Gauge:
 
     Args:
         desk: Is not asked for anything.
+        seconds: For which it watches.
+
+    Attributes:
+        memory: Seconds watched, and megabytes: what the system has given to the process.
+        held: The same after garbage was collected and free memory given back. That is done around
+            the two moments that are compared only, so that it does not keep memory small.
+        behind: Seconds watched, and seconds that the frame was later than its time.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.notes: list[tuple[float, float]] = []  # MB, seconds
-        self._next = 0.0
+    def __init__(self, desk: Desk, seconds: float = np.inf) -> None:
+        self.memory: list[tuple[float, float]] = []
+        self.held: list[tuple[float, float]] = []
+        self.behind: list[tuple[float, float]] = []
+        self._start, self._next, self._settle, self._seconds = np.nan, 0.0, 0.0, seconds
 
     def __enter__(self) -> "Gauge":
         return self
@@ -101,30 +115,50 @@ class Gauge:
 
     def write(self, result: Result, /) -> None:
         """Take a note every second."""
-        frame = result.frames[-1]
-        if frame.captured is not None and time.monotonic() >= self._next:
-            self._next = time.monotonic() + 1
-            self.notes.append((_resident_mb(), frame.captured - frame.time))
+        frame, now = result.frames[-1], time.monotonic()
+        if frame.captured is None or now < self._next:
+            return
+        self._next = now + 1
+        self._start = now if np.isnan(self._start) else self._start
+        watched = now - self._start
+        self.behind.append((watched, frame.captured - frame.time))
+        self.memory.append((watched, _resident_mb()))
+        compared = any(a <= watched / self._seconds <= b for a, b in _COMPARED)
+        if compared and now >= self._settle:
+            self._settle = now + _SETTLE
+            gc.collect()
+            _give_back()
+            self.held.append((watched, _resident_mb()))
+
+    def growth(self, notes: Sequence[tuple[float, float]]) -> float:
+        """Return the median around the second moment minus that around the first."""
+        when, what = np.array(notes).T
+        before, after = (
+            np.median(what[(when >= first * self._seconds) & (when <= last * self._seconds)])
+            for first, last in _COMPARED
+        )
+        return float(after - before)
 
 
 def _watch(live: Callable[..., Live], path: Path, folder: Path, seconds: float) -> dict[str, float]:
     gauges: list[Gauge] = []
 
     def gauge(desk: Desk) -> Gauge:
-        gauges.append(Gauge(desk))
+        gauges.append(Gauge(desk, seconds))
         return gauges[-1]
 
     job = live(source=Paced(path, loop=True), windows={"gauge": gauge}, output_dir=folder,
-               seconds=seconds, into=["gauge", "archive"])  # fmt: skip
+               seconds=seconds, into=["gauge", "archive", "overlay"])  # fmt: skip
     done = job()
+    (noted,) = gauges
     print(f"{done.frames} frames, {done.dropped} dropped, {done.latency}")
-    notes = np.array(gauges[0].notes)
-    tenth = max(1, len(notes) // 10)
-    start = round(_WARM_UP * len(notes))
-    growth, drift = (
-        np.median(notes[-tenth:], axis=0) - np.median(notes[start : start + tenth], axis=0)
-    ).tolist()
-    return {"growth_mb": growth, "drift_ms": 1e3 * drift}
+    for when, what in noted.memory[:: max(1, len(noted.memory) // 20)]:
+        print(f"after {when:.0f} s: {what:.1f} MB")
+    return {
+        "growth_mb": noted.growth(noted.held),
+        "resident_growth_mb": noted.growth(noted.memory),
+        "drift_ms": 1e3 * noted.growth(noted.behind),
+    }
 
 
 def _killed(
@@ -161,6 +195,12 @@ def _first_flush(folder: Path, program: "subprocess.Popen[bytes]") -> Path:
             return found[0]
         time.sleep(0.1)
     raise RuntimeError(f"{program.args!r} records nothing (exit code {program.poll()})")
+
+
+def _give_back() -> None:
+    """Give free memory back to the system, where the C library can."""
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _resident_mb() -> float:
