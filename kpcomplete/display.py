@@ -2,8 +2,13 @@
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 from kpcomplete.errors import RenderError
+
+_RUNTIME_DIR = "XDG_RUNTIME_DIR"
 
 
 def require_display() -> None:
@@ -29,3 +34,20 @@ def require_display() -> None:
     if not display:
         raise RenderError(f"the display {name!r} does not answer, or lets nobody in; {advice}")
     x11.XCloseDisplay(ctypes.c_void_p(display))
+
+
+@contextmanager
+def runtime_dir() -> Iterator[None]:
+    """Name a private folder for a display's sockets while a window is made, where there is none.
+
+    Else a library that asks for Wayland prints an error, also where nobody wants a screen.
+    """
+    if os.environ.get(_RUNTIME_DIR):
+        yield
+        return
+    with TemporaryDirectory(prefix="kpcomplete-") as folder:
+        os.environ[_RUNTIME_DIR] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_RUNTIME_DIR]

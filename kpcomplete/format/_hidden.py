@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from kpcomplete.cabin.render import PACKAGES
+from kpcomplete.display import runtime_dir
 from kpcomplete.errors import RenderError
 from kpcomplete.format._probe import working
 from kpcomplete.format._stage import Stage, open3d
@@ -33,7 +34,9 @@ class Hidden:
         package.utility.set_verbosity_level(package.utility.VerbosityLevel.Error)
         self._window: Any = package.visualization.Visualizer()
         wide, high = size[0] * finer, size[1] * finer
-        if not self._window.create_window(width=wide, height=high, visible=False):
+        with runtime_dir():
+            made = self._window.create_window(width=wide, height=high, visible=False)
+        if not made:
             raise RenderError(
                 "no window could be made to draw in, not even an invisible one: on Debian or "
                 f"Ubuntu run apt-get install -y {PACKAGES}"

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from kpcomplete.display import runtime_dir
 from kpcomplete.errors import RenderError
 from kpcomplete.format import Look, mp4, png
 from kpcomplete.format._controls import HELP, Controls
@@ -55,7 +56,9 @@ class Window:
         package = open3d()
         window: Any = package.visualization.VisualizerWithKeyCallback()
         title = f"kpcomplete: {show.title} (H: help)"
-        if not window.create_window(title, width=self.width, height=self.height):
+        with runtime_dir():
+            made = window.create_window(title, width=self.width, height=self.height)
+        if not made:
             raise RenderError(f"no window of {self.width} x {self.height} could be opened")
         try:
             print(*HELP, sep="\n", flush=True)
