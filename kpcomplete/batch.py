@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kpcomplete.errors import ShapeError
-from kpcomplete.pose import PoseSequence, Visibility
+from kpcomplete.pose import Array, PoseSequence, Visibility
 
+_NAN = np.float32(np.nan)
 CONFIDENCE_RADIUS = 0.2  # torso lengths; the confidence of a completed joint refers to it
 
 
@@ -191,6 +192,35 @@ def completed_sequence(raw: PoseSequence, done: PoseBatch, row: int) -> PoseSequ
         visibility=np.where(seen, Visibility.OBSERVED, filled).astype(np.uint8),
         covariance=covariance,
     )
+
+
+def completed_frame(
+    people: Sequence[PoseSequence], seen: Array, done: PoseBatch
+) -> dict[str, PoseSequence]:
+    """Return person to completion as `completed_sequence` does, for a frame of several people.
+
+    Args:
+        people: One frame each.
+        seen: ``[P, J]`` what of them is OBSERVED.
+        done: Their completion, row by row, on the CPU.
+    """
+    given = done.observed[:, 0].numpy() | seen
+    keypoints = np.where(given[..., None], done.keypoints[:, 0].numpy(), _NAN)
+    confidence = np.where(given, done.confidence[:, 0].numpy(), np.float32(0))
+    visibility = given * np.uint8(Visibility.COMPLETED) + seen  # OBSERVED is one more
+    covariance: Array | None = None
+    if done.covariance is not None:
+        covariance = np.where(given[..., None, None], done.covariance[:, 0].numpy(), _NAN)
+    out = {}
+    for row, raw in enumerate(people):
+        at = slice(row, row + 1)
+        np.copyto(keypoints[at], raw.keypoints, where=seen[at, :, None])  # to the bit
+        np.copyto(confidence[at], raw.confidence, where=seen[at])
+        out[raw.person] = raw.changed(
+            keypoints=keypoints[at], confidence=confidence[at], visibility=visibility[at],
+            covariance=None if covariance is None else covariance[at],
+        )  # fmt: skip
+    return out
 
 
 @cache

@@ -21,6 +21,11 @@ class Visibility(IntEnum):
     OBSERVED = 2
 
 
+# as numbers, and of their type: numpy takes ten times as long for members
+_MISSING, _OBSERVED = (np.uint8(v) for v in (Visibility.MISSING, Visibility.OBSERVED))
+_NAN = np.float32(np.nan)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PoseSequence:
     """The 2D joints of one person over T frames.
@@ -54,6 +59,18 @@ class PoseSequence:
     covariance: Array | None = None
 
     def __post_init__(self) -> None:
+        self._check_shapes()
+        nan = np.isnan(self.keypoints).any(axis=-1)
+        wrong = nan != (self.visibility == _MISSING)
+        if wrong.any():
+            frame, joint = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"joint {self.skeleton.joints[joint]!r} of {self.person!r} in frame {frame} must "
+                f"be NaN exactly when it is MISSING, but got {self.keypoints[frame, joint]} with "
+                f"visibility {self.visibility[frame, joint]}"
+            )
+
+    def _check_shapes(self) -> None:
         time, joints = self.keypoints.shape[0], len(self.skeleton)
         wanted = {
             "keypoints": (time, joints, 2),
@@ -69,15 +86,6 @@ class PoseSequence:
                     f"{name} of {self.person!r} must have shape {shape} (time, joints of "
                     f"{self.skeleton.name!r}, ...), but got {found.shape}"
                 )
-        nan = np.isnan(self.keypoints).any(axis=-1)
-        wrong = nan != (self.visibility == Visibility.MISSING)
-        if wrong.any():
-            frame, joint = np.argwhere(wrong)[0]
-            raise ValueError(
-                f"joint {self.skeleton.joints[joint]!r} of {self.person!r} in frame {frame} must "
-                f"be NaN exactly when it is MISSING, but got {self.keypoints[frame, joint]} with "
-                f"visibility {self.visibility[frame, joint]}"
-            )
 
     @classmethod
     def observed(
@@ -107,24 +115,39 @@ class PoseSequence:
             confidence = np.ones(seen.shape, dtype=np.float32)
         if times is None:
             times = np.arange(len(keypoints)) / fps
-        return cls(
-            keypoints=np.where(seen[..., None], keypoints, np.nan).astype(np.float32),
-            confidence=np.where(seen, confidence, 0).astype(np.float32),
-            visibility=np.where(seen, Visibility.OBSERVED, Visibility.MISSING).astype(np.uint8),
+        made = object.__new__(cls)
+        made.__dict__.update(
+            keypoints=np.where(seen[..., None], keypoints, _NAN).astype(np.float32, copy=False),
+            confidence=np.where(seen, confidence, np.float32(0)).astype(np.float32, copy=False),
+            visibility=seen * _OBSERVED,
             times=np.asarray(times, dtype=np.float64),
             skeleton=skeleton,
             fps=fps,
             image_size=image_size,
             person=person,
+            covariance=None,
         )
+        made._check_shapes()  # the rest holds by how it was made
+        return made
+
+    def changed(self, **changes: Any) -> "PoseSequence":
+        """Return the sequence with other arrays that fit; live there is no time to check them.
+
+        Args:
+            changes: Attributes; what is not named stays.
+        """
+        made = object.__new__(PoseSequence)
+        made.__dict__.update(self.__dict__, **changes)
+        return made
 
     def __len__(self) -> int:
         return len(self.keypoints)
 
     def __getitem__(self, frames: slice) -> "PoseSequence":
         """Return a stretch of frames."""
-        return replace(
-            self,
+        if frames == slice(None):
+            return self
+        return self.changed(
             keypoints=self.keypoints[frames],
             confidence=self.confidence[frames],
             visibility=self.visibility[frames],
@@ -135,25 +158,26 @@ class PoseSequence:
     @property
     def is_observed(self) -> Array:
         """``[T, J]`` bool: the detector saw the joint."""
-        seen: Array = self.visibility == Visibility.OBSERVED
+        seen: Array = self.visibility == _OBSERVED
         return seen
 
     @property
     def is_missing(self) -> Array:
         """``[T, J]`` bool: nothing is known of the joint."""
-        missing: Array = self.visibility == Visibility.MISSING
+        missing: Array = self.visibility == _MISSING
         return missing
 
     def hide(self, hidden: Array) -> "PoseSequence":
         """Return the same sequence with the joints of ``hidden`` ``[T, J]`` MISSING."""
+        if not hidden.any():
+            return self
         covariance = self.covariance
         if covariance is not None:
-            covariance = np.where(hidden[..., None, None], np.float32(np.nan), covariance)
-        return replace(
-            self,
-            keypoints=np.where(hidden[..., None], np.float32(np.nan), self.keypoints),
+            covariance = np.where(hidden[..., None, None], _NAN, covariance)
+        return self.changed(
+            keypoints=np.where(hidden[..., None], _NAN, self.keypoints),
             confidence=np.where(hidden, np.float32(0), self.confidence),
-            visibility=np.where(hidden, np.uint8(Visibility.MISSING), self.visibility),
+            visibility=np.where(hidden, _MISSING, self.visibility),
             covariance=covariance,
         )
 

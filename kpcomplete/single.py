@@ -6,10 +6,15 @@ At one frame a network is all overhead: of torch's operations each takes longer 
 import math
 
 import numpy as np
+import torch
 from scipy.special import erf
 from torch import Tensor, nn
 
 from kpcomplete.pose import Array
+
+_HALF = np.float32(math.sqrt(0.5))
+_ONE, _LEAST = np.float32(1), np.float32(1e-5)
+_MANY = 256  # numbers from which torch's error function is faster, conversions included
 
 
 def numpy(tensor: Tensor | nn.Module) -> Array:
@@ -27,18 +32,49 @@ def linear(layer: nn.Module) -> tuple[Array, Array]:
 
 def normal(x: Array) -> Array:
     """Return ``[P, W]`` rows less their means, over their standard deviations."""
-    share = np.full((x.shape[1], 1), 1 / x.shape[1], np.float32)
-    x = x - x @ share
-    x /= np.sqrt((x * x) @ share + np.float32(1e-5))
+    share = _share(x.shape[1])
+    x = x - np.dot(x, share)
+    size = np.dot(x * x, share)
+    size += _LEAST
+    x /= np.sqrt(size, out=size)
     return x
+
+
+_SHARES: dict[int, Array] = {}
+
+
+def _share(width: int) -> Array:
+    if width not in _SHARES:
+        _SHARES[width] = np.full((width, 1), 1 / width, np.float32)
+    return _SHARES[width]
 
 
 def gelu(x: Array) -> Array:
     """Return Gaussian error linear units of float32 numbers."""
-    out: Array = erf(x * np.float32(math.sqrt(0.5)))
-    out += 1
+    out = bent(x * _HALF)
+    out *= _HALF
+    return out
+
+
+def before_gelu(weight: Array, bias: Array) -> tuple[Array, Array]:
+    """Return a layer whose outputs are those that `bent` takes."""
+    return weight * _HALF, bias * _HALF
+
+
+def after_gelu(weight: Array) -> Array:
+    """Return the weight of a layer that takes what `bent` returns."""
+    out: Array = weight * _HALF
+    return out
+
+
+def bent(x: Array) -> Array:
+    """Return ``x (1 + erf x)``: of float32 numbers over a root of 2, units times a root of 2.
+
+    Layers around it take the factors, see `before_gelu` and `after_gelu`.
+    """
+    out: Array = torch.erf(torch.from_numpy(x)).numpy() if x.size >= _MANY else erf(x)
+    out += _ONE
     out *= x
-    out *= np.float32(0.5)
     return out
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from kpcomplete.model.layers import Shift, TemporalBlock
 from kpcomplete.model.temporal import SCALARS, Temporal
 from kpcomplete.pose import Array
-from kpcomplete.single import gelu, linear, normal, numpy
+from kpcomplete.single import after_gelu, before_gelu, bent, linear, normal, numpy
 
 # Numbers of the features of `Temporal._features` that differ when causal. Those that are equal
 # then, because nothing comes after, are added up.
@@ -20,6 +20,7 @@ _KEPT = (
 _NO_LENGTH = math.log1p(20 * math.sqrt(1e-9)) / 3
 _CONSTANT = {26: _NO_LENGTH, 30: _NO_LENGTH, 39: 2.0}  # all others are 0
 FEATURES = len(_KEPT)
+_HALF = np.float32(math.sqrt(0.5))
 
 
 class Fused:
@@ -55,7 +56,8 @@ class Fused:
         gain, shift = self.gain, self.shift = numpy(norm.weight), numpy(norm.bias)
         kept, constant = _fold(numpy(network.local)[self.use])
         self.local = kept
-        self.spell = gain[:, None] * weight
+        # columns that were picked lie one behind the other: rows must, for products to be fast
+        self.spell = np.ascontiguousarray(gain[:, None] * weight)
         self.spell_bias = bias + shift @ weight + constant.ravel()
         self.think = numpy(network.think)[self.use]
         self.out = numpy(network.out)[self.use]
@@ -66,6 +68,18 @@ class Fused:
         self.when = kept[0]
         self.when_bias = bias + constant + numpy(network.whose)[self.use]
         self.choose, self.choose_bias = linear(network.choose)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Give layers the factors of the units between them, see `bent`."""
+        self._first = before_gelu(self.first, self.first_bias)
+        self._spell = before_gelu(self.spell, self.spell_bias)
+        self._local, _ = before_gelu(self.local, self.bias)
+        self._when = before_gelu(self.when, self.when_bias)
+        self._choose, self._out = after_gelu(self.choose), after_gelu(self.out)
+        self._chosen = self.choose.shape[1]
+        # its inputs have the factor that its outputs want
+        self._think = after_gelu(before_gelu(self.think, self.bias)[0])
 
     def __call__(self, features: Array, before: Array) -> tuple[Array, Array, Array]:
         """Return what the decoder's heads say, the latents, and what later frames look back to.
@@ -82,28 +96,45 @@ class Fused:
         people = len(features)
         if not self.whole:
             features = features[:, self.use]
-        frame = features.reshape(people, -1) @ self.first + self.first_bias
-        frame = self.block(gelu(frame))
+        weight, bias = self._first
+        frame = np.dot(features.reshape(people, -1), weight)
+        frame += bias
+        frame = bent(frame)
+        frame *= _HALF
+        frame = self.block(frame)
         past = frame
         seen = np.empty((people, len(self.past), past.shape[1]), np.float32)
         for number, block in enumerate(self.past):
             seen[:, number] = block.look(past)
             past = block(past, seen[:, number], before[:, 2 * number : 2 * number + 2])
-        code = np.concatenate([frame, past], axis=1) @ self.join + self.join_bias
+        code = np.dot(np.concatenate([frame, past], axis=1), self.join)
+        code += self.join_bias
         code = normal(code)
-        spelt = code @ self.spell + self.spell_bias
-        near = features.swapaxes(0, 1) @ self.local  # [S, P, C]: joint by joint
+        heads = np.zeros((people, self.joints, self._chosen + self.out.shape[2]), np.float32)
+        self._decode(features, code, heads)
+        code *= self.gain
+        code += self.shift
+        return heads, code, seen
+
+    def _decode(self, features: Array, code: Array, heads: Array) -> None:
+        """Fill in the heads ``[P, J, O]`` for features of joints that are used."""
+        people = len(features)
+        weight, bias = self._spell
+        spelt = np.dot(code, weight)
+        spelt += bias
+        near = features.swapaxes(0, 1) @ self._local  # [S, P, C]: joint by joint
         near += spelt.reshape(people, -1, self.codes).swapaxes(0, 1)
-        codes = gelu(near)
-        codes = codes + gelu(codes @ self.think)
-        when = gelu(features @ self.when + self.when_bias) @ self.choose + self.choose_bias
-        others = (codes @ self.out).swapaxes(0, 1) + self.bias
-        heads: Array = np.concatenate([when, others], axis=2)
-        if not self.whole:
-            found = np.zeros((people, self.joints, heads.shape[2]), np.float32)
-            found[:, self.use] = heads
-            heads = found
-        return heads, code * self.gain + self.shift, seen
+        codes = bent(near)
+        codes += bent(codes @ self._think)
+        weight, bias = self._when
+        when = features @ weight
+        when += bias
+        chosen = bent(when) @ self._choose
+        chosen += self.choose_bias
+        others = (codes @ self._out).swapaxes(0, 1)
+        at = slice(None) if self.whole else self.use
+        heads[:, at, : self._chosen] = chosen
+        heads[:, at, self._chosen :] = others + self.bias
 
 
 class _Block:
@@ -114,21 +145,34 @@ class _Block:
         self.gain, self.shift = numpy(block.norm.weight), numpy(block.norm.bias)
         self.first, self.first_bias = linear(block.think[0])
         self.second, self.second_bias = linear(block.think[2])
+        self._first = before_gelu(self.first, self.first_bias)
+        self._second = after_gelu(self.second)
         self.taps, self.reach = None, 0
         if isinstance(block.look, Shift):
             self.taps, self.reach = numpy(block.look.taps), block.look.dilation
 
     def look(self, x: Array) -> Array:
         """Return what this frame shows to the convolution."""
-        return normal(x) * self.gain + self.shift
+        seen = normal(x)
+        seen *= self.gain
+        seen += self.shift
+        return seen
 
     def __call__(self, x: Array, seen: Array | None = None, before: Array | None = None) -> Array:
         if seen is None or before is None:
             seen = self.look(x)
         else:
             assert self.taps is not None
-            seen = seen * self.taps[0] + before[:, 0] * self.taps[1] + before[:, 1] * self.taps[2]
-        return x + gelu(seen @ self.first + self.first_bias) @ self.second + self.second_bias
+            seen = seen * self.taps[0]
+            seen += before[:, 0] * self.taps[1]
+            seen += before[:, 1] * self.taps[2]
+        weight, bias = self._first
+        inner = np.dot(seen, weight)
+        inner += bias
+        out: Array = np.dot(bent(inner), self._second)
+        out += self.second_bias
+        out += x
+        return out
 
 
 def _fold(weight: Array) -> tuple[Array, Array]:
