@@ -1,5 +1,6 @@
 """Networks as ONNX files: written from torch, run by ONNX Runtime."""
 
+import hashlib
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -148,6 +149,22 @@ class Session:
         }
         out: list[Array] = self._session.run(None, plain)
         return out
+
+
+def open_all(folder: str | Path, weights: Path, names: Sequence[str]) -> list[Session]:
+    """Open graphs that ``kpcomplete export-model`` made of a checkpoint.
+
+    Args:
+        folder: Of the graphs.
+        weights: The checkpoint.
+        names: Of the graphs.
+
+    Raises:
+        MissingDependencyError: If ONNX Runtime is not installed.
+        ModelFileError: If a file is missing, is none, or was made of other weights.
+    """
+    mark = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return [Session(Path(folder) / f"{name}.onnx", graph=name, weights=mark) for name in names]
 
 
 def _about(path: Path, text: str | None) -> About:

@@ -1,6 +1,5 @@
 """A trained network as a completer."""
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.model import Autoencoder
 from kpcomplete.model.onnx_graphs import MODES, OnnxStep, OnnxWhole
 from kpcomplete.model.temporal import Temporal
-from kpcomplete.onnx_file import Session
+from kpcomplete.onnx_file import open_all
 
 
 class AutoencoderCompleter:
@@ -75,14 +74,10 @@ class AutoencoderCompleter:
                 f"only the temporal network runs as ONNX, but {weights} holds "
                 f"{type(self.network).__name__}: set onnx=null"
             )
-        mark = hashlib.sha256(weights.read_bytes()).hexdigest()
-        name = f"completer.{MODES[self.causal]}"
-        session = Session(folder / f"{name}.onnx", graph=name, weights=mark)
-        self._whole = OnnxWhole(self.network, session, self.causal)
-        if self.causal:
-            name = "completer.step"
-            session = Session(folder / f"{name}.onnx", graph=name, weights=mark)
-            self._step = OnnxStep(self.network, session)
+        names = [f"completer.{MODES[self.causal]}"] + ["completer.step"] * self.causal
+        whole, *step = open_all(folder, weights, names)
+        self._whole = OnnxWhole(self.network, whole, self.causal)
+        self._step = OnnxStep(self.network, step[0]) if step else None
 
     @torch.inference_mode()
     def __call__(self, batch: PoseBatch, /) -> PoseBatch:

@@ -1,6 +1,5 @@
 """The head that was trained: reads a checkpoint, follows recordings."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from kpcomplete.head.onnx_graphs import OnnxWindow
 from kpcomplete.head.several import Several
 from kpcomplete.model.onnx_graphs import OnnxStep
 from kpcomplete.model.temporal import Temporal
-from kpcomplete.onnx_file import Session
+from kpcomplete.onnx_file import open_all
 from kpcomplete.pose import Array, PoseSequence
 
 _PIECE = 256  # windows at a time
@@ -55,11 +54,7 @@ class Learned:
         self._window: OnnxWindow | None = None
         self._step: OnnxStep | None = None
         if onnx is not None:
-            mark = hashlib.sha256(found.path.read_bytes()).hexdigest()
-            window, step = (
-                Session(Path(onnx) / f"{name}.onnx", graph=name, weights=mark)
-                for name in ("head.causal", "head.step")
-            )
+            window, step = open_all(onnx, found.path, ["head.causal", "head.step"])
             self._window = OnnxWindow(network, window)
             assert isinstance(network.encoder, Temporal)  # else there would be no such file
             self._step = OnnxStep(network.encoder, step)

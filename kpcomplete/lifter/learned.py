@@ -1,6 +1,5 @@
 """A trained network as a lifter."""
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from kpcomplete.lifter.live import Live, Network
 from kpcomplete.lifter.onnx_graphs import MODES, OnnxStep, OnnxWhole
 from kpcomplete.lifter.sight import Sight
 from kpcomplete.lifter.temporal import Temporal
-from kpcomplete.onnx_file import Session
+from kpcomplete.onnx_file import Session, open_all
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 
@@ -73,12 +72,10 @@ class Learned:
                 f"only the temporal network runs as ONNX, but {weights} holds "
                 f"{type(self.network).__name__}: set onnx=null"
             )
-        mark = hashlib.sha256(weights.read_bytes()).hexdigest()
-        name = f"lifter.{MODES[self.causal]}"
-        self._whole = OnnxWhole(Session(folder / f"{name}.onnx", graph=name, weights=mark))
-        if self.causal:
-            name = "lifter.step"
-            self._step = Session(folder / f"{name}.onnx", graph=name, weights=mark)
+        names = [f"lifter.{MODES[self.causal]}"] + ["lifter.step"] * self.causal
+        whole, *step = open_all(folder, weights, names)
+        self._whole = OnnxWhole(whole)
+        self._step = step[0] if step else None
 
     @torch.inference_mode()
     def __call__(self, sight: Sight, /) -> Lifted:
