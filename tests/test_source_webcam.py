@@ -205,3 +205,14 @@ def test_refuses(plug, monkeypatch, tmp_path):
 def test_it_says_which_cameras_there_are(monkeypatch):
     monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter([]))
     assert cameras() == "cameras of this computer: none in /dev"
+
+
+def test_it_names_the_cameras_that_are_there(monkeypatch, tmp_path):
+    found = [tmp_path / "video0", tmp_path / "video2"]
+    monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter(found))
+    assert cameras() == f"cameras of this computer: {found[0]}, {found[1]}"
+    monkeypatch.setattr("pathlib.Path.read_text", lambda path: f"of {path.parent.name}\n")
+    assert cameras().endswith(f"{found[0]} (of video0), {found[1]} (of video2)")
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: Camera(opened=False))
+    with pytest.raises(SourceError, match=r"camera 1 cannot be opened; .*video0 \(of video0\)"):
+        Webcam(1)
