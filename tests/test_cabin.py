@@ -18,7 +18,7 @@ from kpcomplete.cabin.motion import HandTrack, Track, minimum_jerk
 from kpcomplete.cabin.reach import between, blend, frame, rotation, two_bone, unit
 from kpcomplete.cabin.rig import Seat
 from kpcomplete.cabin.vehicle import Wheel
-from kpcomplete.cabin.visibility import CAUSES, Scene, causes
+from kpcomplete.cabin.visibility import CAUSES, Joints, Scene, causes, in_the_way
 from kpcomplete.errors import MissingDependencyError, RenderError
 
 SAMPLE = Path(kpcomplete.__file__).parent / "sample"
@@ -176,21 +176,40 @@ def test_what_hides_a_joint():
         "passenger": box(joints[3] * 0.75 + [0, -0.5, 0], (0.2, 0.1, 0.2), (0, 0, 0)),
         "driver.arm": box(joints[4] * 0.75 + [0, -0.5, 0], (0.2, 0.1, 0.2), (0, 0, 0)),
     }
-    found = causes(Scene(meshes), camera, "driver", joints, 0.05)
+    found = causes(Scene(meshes), camera, [Joints("driver", joints, 0.05)])[0]
     assert found == ["visible", "vehicle", "visible", "other", "self", "outside"]
     held = meshes | {"object.cup": box(joints[2] * 0.75 + [0, -0.5, 0], (0.2, 0.1, 0.2), (0, 0, 0))}
-    found += causes(Scene(held), camera, "driver", joints[2:3], 0.05)
+    found += causes(Scene(held), camera, [Joints("driver", joints[2:3], 0.05)])[0]
     assert found[-1] == "object"
     assert set(found) == set(CAUSES)
+
+
+def test_no_triangle_that_a_ray_meets_is_left_out():
+    rng = np.random.default_rng(0)
+    heap = merge([_sphere(rng.normal(size=3), 0.3) for _ in range(12)])
+    targets = rng.normal(0.0, 0.7, (40, 3))
+    for origin in ((0.0, -4.0, 0.0), (0.0, -0.2, 0.0)):  # before all of it, and within
+        near = in_the_way(heap.vertices - origin, heap.triangles, targets - origin)
+        whole = Scene({"heap": heap}).sorted().first(np.array(origin), targets)
+        some = Scene({"heap": heap}).first(np.array(origin), targets)
+        np.testing.assert_allclose(some[0], whole[0], rtol=1e-5)
+        assert some[1] == whole[1]
+        assert set(whole[1]) == {"heap", None}
+        if origin[1] < -1.0:
+            assert 0 < near.mean() < 0.3
 
 
 def test_the_flesh_that_meets_at_a_joint_hides_it_later():
     camera = look_at((0.0, -2.0, 0.0), (0.0, 0.0, 0.0), (640, 480), 90.0)
     scene = Scene({"driver.forearm": box((0.0, -0.13, 0.0), (0.1, 0.02, 0.1), (0, 0, 0))})
     joint = np.zeros((1, 3))
-    assert causes(scene, camera, "driver", joint, 0.04) == ["self"]
-    assert causes(scene, camera, "driver", joint, 0.04, [("forearm",)]) == ["visible"]
-    assert causes(scene, camera, "driver", joint, 0.01, [("forearm",)]) == ["self"]
+
+    def cause(*about):
+        return causes(scene, camera, [Joints("driver", joint, *about)])
+
+    assert cause(0.04) == [["self"]]
+    assert cause(0.04, [("forearm",)]) == [["visible"]]
+    assert cause(0.01, [("forearm",)]) == [["self"]]
 
 
 # --- the bundled sample --------------------------------------------------------------------------

@@ -100,12 +100,7 @@ def _surfaces(rides: int, seed: int) -> dict[str, float]:
         camera = draw_camera(list(CAMERAS)[number % len(CAMERAS)], _SIZE, rng)
         ride, people = strangers.draw_ride(number, 3.0, rng, relight=10)
         times = np.linspace(0.0, 3.0, 13)
-        actors = {
-            seat: act(
-                wardrobe.puppet(people[seat].shape), ride.motions[seat], ride.sits[seat], times
-            )
-            for seat in people
-        }
+        actors = staged_actors(wardrobe, ride, people, times)
         fast = _fast(ride, actors, camera, times)
         with Renderer(camera, finer=1) as renderer:
             renderer.draw(*ride.mesh(ride.at(0.0), camera.center))
@@ -133,6 +128,16 @@ def _surfaces(rides: int, seed: int) -> dict[str, float]:
         "visibility_agree": shares["depth"], "proxy_agree": shares["seen"],
         "proxy_inside": shares["inside"], "proxy_cause": shares["cause"],
     }  # fmt: skip
+
+
+def staged_actors(
+    wardrobe: Wardrobe, ride: Ride, people: Mapping[str, strangers.Stranger], times: Array
+) -> dict[str, Actor]:
+    """The people of a ride with solids instead of surfaces, seat by seat."""
+    return {
+        seat: act(wardrobe.puppet(people[seat].shape), ride.motions[seat], ride.sits[seat], times)
+        for seat in people
+    }
 
 
 def _fast(

@@ -22,12 +22,15 @@ _KNUCKLES = ("wrist", "finger2-1", "finger3-1", "finger5-1")
 #: Part of the body -> bones whose heads are the ends of a capsule, bones whose skin it holds, and
 #: the share of the way between the ends at which it begins and ends.
 BARS: dict[str, tuple[tuple[str, str], tuple[str, ...], tuple[float, float]]] = {
-    "arm": (("upperarm01", "lowerarm01"), ("upperarm01", "upperarm02"), (0.0, 1.0)),
-    "forearm": (("lowerarm01", "wrist"), ("lowerarm01", "lowerarm02"), (0.0, 1.0)),
+    "arm.upper": (("upperarm01", "lowerarm01"), ("upperarm01",), (0.0, 0.3)),
+    "arm.lower": (("upperarm01", "lowerarm01"), ("upperarm02",), (0.3, 1.0)),
+    "forearm.upper": (("lowerarm01", "wrist"), ("lowerarm01",), (0.0, 0.5)),
+    "forearm.lower": (("lowerarm01", "wrist"), ("lowerarm02",), (0.5, 1.0)),
     "hand.thumb": (("finger1-1", "finger1-3"), ("finger1-2", "finger1-3"), (0.2, 1.4)),
     "leg.thigh": (("upperleg01", "lowerleg01"), ("upperleg01",), (0.1, 0.45)),
     "leg.above": (("upperleg01", "lowerleg01"), ("upperleg02",), (0.45, 1.0)),
-    "leg.shin": (("lowerleg01", "foot"), ("lowerleg01", "lowerleg02"), (0.0, 1.0)),
+    "leg.shin": (("lowerleg01", "foot"), ("lowerleg01",), (0.0, 0.5)),
+    "leg.below": (("lowerleg01", "foot"), ("lowerleg02",), (0.5, 1.0)),
     "foot": (("foot", "toe3-1"), ("foot",), (0.0, 1.2)),
     "neck": (("neck01", "head"), ("neck",), (0.0, 1.0)),
 }
@@ -63,8 +66,8 @@ class Padding:
         middles: before that bone, at rest, metres, shape (H, 3).
         folds: from the vehicle's frame at rest into a box' own, where it reaches from -1 to 1,
             shape (H, 3, 3).
-        owners: part of the body of each capsule, then of each ellipsoid, then of each box:
-            "arm.L", "torso", "hand.L".
+        parts: name of each capsule, then of each ellipsoid, then of each box: a key of `BARS`,
+            `BALLS` or `SLABS`, and the side, if any: "forearm.upper.L", "torso.belly", "palm.R".
         depth: how deep each landmark lies below the skin, metres, shape (33,).
         head: bone that the head moves with.
         profile: whether the head itself hides its own landmarks (the first of `landmarks.NAMES`)
@@ -80,10 +83,15 @@ class Padding:
     slabs: NDArray[np.int64]
     middles: Array
     folds: Array
-    owners: tuple[str, ...]
+    parts: tuple[str, ...]
     depth: Array
     head: int
     profile: NDArray[np.bool_]
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Part of the body that each of `parts` belongs to: "arm.L", "torso", "hand.L"."""
+        return tuple(_owner(part) for part in self.parts)
 
     def posed(self, turns: Array, heads: Array) -> list[Solids]:
         """Capsules and ellipsoids of T postures.
@@ -185,7 +193,7 @@ class Tailor:
             points: landmark -> where it is, metres, shape (3,).
         """
         index = {name: i for i, name in enumerate(self.names)}
-        bars, shares, radii, owners = [], [], [], []
+        bars, shares, radii = [], [], []
         for part, (ends, mine, along) in self._bars.items():
             name, side = part.split("|")
             pair = [index[bone + side] for bone in ends]
@@ -193,24 +201,27 @@ class Tailor:
             shares.append(along)
             radius = _radius(vertices[mine], heads[pair[0]], heads[pair[1]])
             radii.append(radius + (0.0 if name.startswith("hand") else CLOTHES))
-            owners.append(name.split(".")[0] + side)
         bones, centers, sizes = [], [], []
-        for part, (bone, mine) in self._balls.items():
+        for bone, mine in self._balls.values():
             center, size = _ellipsoid(vertices[mine])
             bones.append(index[bone])
             centers.append(center - heads[index[bone]])
             sizes.append(size + CLOTHES)
-            owners.append(part.split(".")[0])
         slabs, middles, folds = self._flat(vertices, heads)
-        owners += [f"hand{part[-2:]}" for part in self._slabs]
+        names = [part.replace("|", "") for part in self._bars]
         places = np.stack([points[name] for name in landmarks.NAMES])
         gaps = KDTree(vertices[self.outer]).query(places)[0]
         return Padding(
             np.array(bars), np.array(shares), np.array(radii), np.array(bones),
             np.array(centers), np.array(sizes), np.array(slabs), np.array(middles),
-            np.array(folds), tuple(owners), gaps, index["head"],
+            np.array(folds), (*names, *self._balls, *self._slabs), gaps, index["head"],
             profile(vertices, self._head, places, gaps),
         )  # fmt: skip
+
+
+def _owner(part: str) -> str:
+    base, dot, side = part.rpartition(".") if part.endswith((".L", ".R")) else (part, "", "")
+    return ("hand" if base in SLABS else base.split(".")[0]) + dot + side
 
 
 def _union(

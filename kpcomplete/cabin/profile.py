@@ -3,12 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from kpcomplete.cabin.landmarks import NAMES
 from kpcomplete.cabin.mesh import Mesh, Triangles
 from kpcomplete.cabin.visibility import CLOTH, DEPTHS, Scene
 
 Array = NDArray[np.float64]
 
-FACE, ROWS = 11, 24  # landmarks of the head, the first of all; rows of the grid of directions
+FACE, ROWS = 11, 48  # landmarks of the head, the first of all; rows of the grid of directions
+EARS = [NAMES.index("left_ear"), NAMES.index("right_ear")]
+HAIR = (
+    0.012  # metres that it stands off about the ears: so much less of the head may be before them
+)
 
 
 def profile(vertices: Array, head: Triangles, places: Array, gaps: Array) -> NDArray[np.bool_]:
@@ -29,7 +34,9 @@ def profile(vertices: Array, head: Triangles, places: Array, gaps: Array) -> NDA
     start = ends + np.tile(ways, (FACE, 1))  # a metre away
     rays = np.concatenate([start, ends - start], axis=1).astype(np.float32)
     before = 1.0 - scene.rays.cast_rays(rays)["t_hit"].numpy().reshape(FACE, ROWS, 2 * ROWS)
-    hidden: NDArray[np.bool_] = before > (DEPTHS * gaps[:FACE] + CLOTH)[:, None, None]
+    allowed = DEPTHS * gaps[:FACE] + CLOTH
+    allowed[EARS] -= HAIR
+    hidden: NDArray[np.bool_] = before > allowed[:, None, None]
     return hidden
 
 

@@ -51,7 +51,11 @@ def steered(wheel: Wheel, turn: Array) -> list[Solids]:
             radius=_tensor(np.array([wheel.radius])),
             thick=_tensor(np.array([wheel.grip])),
         ),
-        boxes((plane @ hub.center + middle)[:, None], plane[:, None], hub.size[None] / 2.0),
+        boxes(
+            (plane @ hub.center + middle)[:, None],
+            plane[:, None],
+            hub.size[None] / 2.0 - CUT * hub.edge,
+        ),
         capsules(placed[:, :, 0], placed[:, :, 1], radius),
     ]
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_STEPS = 4  # until a ray's nearest place to a ring is found
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rays:
@@ -124,21 +126,31 @@ class Rings:
     thick: Tensor
 
     def enter(self, rays: Rays) -> Tensor:
-        """Metres after which each ray meets the plane within the tube, shape (T, J, K).
+        """Metres after which each ray comes nearest to a tube that it meets, shape (T, J, K).
 
-        The ring is taken for straight where the ray meets it.
+        Seen along the axis, a ray crosses the ring's middle at most twice; from either place it is
+        a few steps to where ray and ring are nearest to each other.
         """
-        across = rays.ways @ self.normal.mT
-        across = torch.where(across.abs() < 1e-6, 1e-6, across)
-        off = self.center - rays.origin[:, None]
-        enter = (off * self.normal).sum(dim=-1)[:, None] / across
-        point = enter[..., None] * rays.ways[:, :, None] - off[:, None]
-        out = torch.nn.functional.normalize(point, dim=-1)
-        tangent = torch.linalg.cross(self.normal.expand_as(out), out, dim=-1)
-        common = torch.linalg.cross(rays.ways[:, :, None].expand_as(tangent), tangent, dim=-1)
-        gap = ((point - self.radius[:, None] * out) * common).sum(dim=-1).abs()
-        met = (gap <= self.thick * common.norm(dim=-1)) & (enter > 0)
-        return torch.where(met, enter, torch.inf)
+        off = rays.origin[:, None, None] - self.center  # (T, 1, K, 3)
+        way = rays.ways[:, :, None]
+        flat_off, flat_way = (
+            v - (v * self.normal).sum(dim=-1, keepdim=True) * self.normal for v in (off, way)
+        )
+        a = (flat_way * flat_way).sum(dim=-1).clamp_min(1e-9)
+        b = (flat_way * flat_off).sum(dim=-1)
+        found = b * b - a * ((flat_off * flat_off).sum(dim=-1) - self.radius**2)
+        root = found.clamp_min(0).sqrt()
+        nearest = torch.full_like(b, torch.inf)
+        for sign in (1.0, -1.0):  # the nearer place last
+            enter = (sign * root - b) / a
+            for _ in range(_STEPS):
+                flat = flat_off + enter[..., None] * flat_way
+                middle = self.radius[:, None] * torch.nn.functional.normalize(flat, dim=-1)
+                enter = ((middle - off) * way).sum(dim=-1)
+            gap = (off + enter[..., None] * way - middle).norm(dim=-1)
+            met = (gap <= self.thick) & (enter > 0)
+            nearest = torch.where(met, enter, nearest)
+        return nearest
 
 
 Solids = Capsules | Balls | Boxes | Rings

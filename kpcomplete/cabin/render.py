@@ -23,6 +23,9 @@ AHEAD = np.array([[0.0, 0.0, 150.0]])
 class Renderer:
     """Draws coloured meshes from one camera; one window for as long as it lives.
 
+    What stands still is drawn once, with its depth; later pictures are laid over it pixel by pixel,
+    wherever they are nearer.
+
     Colours are shown as they are: light is in them already.
 
     Args:
@@ -46,6 +49,8 @@ class Renderer:
             )
         self._mesh: Any = None
         self._still: Mesh | None = None
+        self._picture, self._depth = np.zeros(0), np.zeros(0)
+        self._behind, self._far = np.zeros(0), np.zeros(0)
 
     def __enter__(self) -> "Renderer":
         return self
@@ -70,22 +75,22 @@ class Renderer:
         """
         import cv2
 
-        vectors = self._o3d.utility.Vector3dVector
-        first = self._mesh is None
-        if first:
-            self._mesh, self._still = self._o3d.geometry.TriangleMesh(), still
-        assert still is self._still
-        self._mesh.vertices = vectors(self._view.view(mesh.vertices))
-        self._mesh.vertex_colors = vectors(mesh.colors)
-        if first:
-            self._mesh.triangles = self._o3d.utility.Vector3iVector(mesh.triangles)
-            self._start(still)
+        if self._still is None:
+            self._still = still
+            self._show(still)
+            self._behind, self._far = self._shot()
+            self._window.clear_geometries()
+            self._mesh = self._show(mesh)
         else:
+            assert still is self._still
+            self._mesh.vertices = self._vectors(self._placed(mesh))
+            self._mesh.vertex_colors = self._vectors(np.vstack([mesh.colors, AHEAD]))
             self._window.update_geometry(self._mesh)
-        self._window.poll_events()
-        self._window.update_renderer()
-        picture = np.asarray(self._window.capture_screen_float_buffer(do_render=False))
-        pinhole = self._lens.pinhole
+        picture, depth = self._shot()
+        before = (depth > 0.0) & ((depth < self._far) | (self._far == 0.0))
+        self._picture = np.where(before[..., None], picture, self._behind)
+        self._depth = np.where(before, depth, self._far)
+        picture, pinhole = self._picture, self._lens.pinhole
         if self.finer > 1:
             picture = cv2.resize(
                 picture, (pinhole.width, pinhole.height), interpolation=cv2.INTER_AREA
@@ -104,18 +109,31 @@ class Renderer:
 
         Of the pinhole camera, before its picture is bent; shape (height, width) times `finer`.
         """
-        buffer: Array = np.asarray(self._window.capture_depth_float_buffer(do_render=False))
-        return buffer
+        return self._depth
 
-    def _start(self, still: Mesh) -> None:
-        """Show the meshes, set up camera and options."""
-        vectors = self._o3d.utility.Vector3dVector
-        world = self._o3d.geometry.TriangleMesh()
-        world.vertices = vectors(np.vstack([self._view.view(still.vertices), AHEAD]))
-        world.vertex_colors = vectors(np.vstack([still.colors, AHEAD]))
-        world.triangles = self._o3d.utility.Vector3iVector(still.triangles)
-        self._window.add_geometry(world)
-        self._window.add_geometry(self._mesh)
+    def _shot(self) -> tuple[Array, Array]:
+        """Colours and depth of what is shown."""
+        self._window.poll_events()
+        self._window.update_renderer()
+        shot = (
+            self._window.capture_screen_float_buffer(do_render=False),
+            self._window.capture_depth_float_buffer(do_render=False),
+        )
+        return np.array(shot[0]), np.array(shot[1])
+
+    def _vectors(self, values: Array) -> Any:
+        return self._o3d.utility.Vector3dVector(values)
+
+    def _placed(self, mesh: Mesh) -> Array:
+        return np.vstack([self._view.view(mesh.vertices), AHEAD])
+
+    def _show(self, mesh: Mesh) -> Any:
+        """Show a mesh, and set up camera and options."""
+        shown = self._o3d.geometry.TriangleMesh()
+        shown.vertices = self._vectors(self._placed(mesh))
+        shown.vertex_colors = self._vectors(np.vstack([mesh.colors, AHEAD]))
+        shown.triangles = self._o3d.utility.Vector3iVector(mesh.triangles)
+        self._window.add_geometry(shown)
         option = self._window.get_render_option()
         option.light_on, option.mesh_show_back_face = False, True
         option.background_color = np.array([0.9, 0.93, 0.97])
@@ -129,6 +147,7 @@ class Renderer:
         control.convert_from_pinhole_camera_parameters(parameters, True)
         control.set_constant_z_near(0.05)
         control.set_constant_z_far(200.0)
+        return shown
 
 
 def _open3d() -> Any:

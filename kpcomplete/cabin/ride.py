@@ -20,7 +20,7 @@ from kpcomplete.cabin.rig import Seat
 from kpcomplete.cabin.shapes import Shape
 from kpcomplete.cabin.sitter import Span
 from kpcomplete.cabin.themes import HELD
-from kpcomplete.cabin.visibility import Layers, Scene, causes
+from kpcomplete.cabin.visibility import Joints, Layers, Scene, causes
 
 Array = NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class Ride:
         self.light, self.wheel, self.turned, self.relight = light or Light(), wheel, turned, relight
         self.spans, self.extra = spans or {}, extra
         self.inside = self.car.mesh(wheel, extra)
-        self._still = Scene({"vehicle": self.inside})
+        self._still = Scene({"vehicle": self.inside}).sorted()
         self._lit: Mesh | None = None
         self._drawn = 0
         self._brightness: list[Array] = []
@@ -123,12 +123,11 @@ class Ride:
     def causes(self, moment: Moment, camera: Camera) -> dict[str, list[str]]:
         """Seat -> why each of the 33 landmarks is seen or not."""
         flesh = [FLESH.get(name, ()) for name in NAMES]
-        return {
-            seat: causes(
-                moment.scene, camera, seat, body.landmarks, self.occupants[seat].depth, flesh
-            )
+        people = [
+            Joints(seat, body.landmarks, self.occupants[seat].depth, flesh)
             for seat, body in moment.bodies.items()
-        }
+        ]
+        return dict(zip(moment.bodies, causes(moment.scene, camera, people), strict=True))
 
     def mesh(self, moment: Moment, center: Array) -> tuple[Mesh, Mesh]:
         """What moves and what stands still, lit; the world outside lies around `center`.

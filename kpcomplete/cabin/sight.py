@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kpcomplete.cabin.cameras import Camera
 from kpcomplete.cabin.landmarks import FLESH, NAMES
+from kpcomplete.cabin.nearness import measured
 from kpcomplete.cabin.padding import Padding
 from kpcomplete.cabin.profile import FACE
 from kpcomplete.cabin.rays import Rays, Solids, first
@@ -27,14 +28,6 @@ from kpcomplete.cabin.visibility import (
 )
 
 Array = NDArray[np.float64]
-
-#: Bars and balls are not quite where the skin is. Kind of joint -> how far before it, metres, they
-#: may be hit where they belong to the flesh about it, and elsewhere; fitted to ray-cast surfaces of
-#: 44 people. Other joints follow `visibility.causes`.
-NEAR = {
-    "shoulder": (0.205, 0.10), "elbow": (0.155, 0.105), "wrist": (0.095, 0.05),
-    "pinky": (0.055, 0.035), "index": (0.08, 0.035), "thumb": (0.065, 0.045),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,15 +76,9 @@ def causes(
 
 def _causes(camera: Camera, actor: Actor, others: Sequence[Sequence[Solids]]) -> NDArray[np.uint8]:
     seen = camera.view(actor.joints)
-    ways = actor.joints - camera.center
-    far = np.linalg.norm(ways, axis=-1)
     with torch.no_grad():
-        rays = Rays(
-            origin=torch.as_tensor(camera.center, dtype=torch.float32).expand(len(ways), 3),
-            ways=torch.from_numpy((ways / far[..., None]).astype(np.float32)),
-        )
-        distance = torch.from_numpy(far.astype(np.float32))
-        own, part = torch.cat([solid.enter(rays) for solid in actor.body], dim=-1).min(dim=-1)
+        rays, distance = _toward(camera, actor)
+        own, part = met(actor, rays)
         allowed = tolerances(actor.padding)[torch.arange(len(NAMES)), part]
         hidden = distance - own > allowed
         away = actor.padding.turned_away(actor.turns, actor.joints, camera.center)
@@ -108,13 +95,45 @@ def _causes(camera: Camera, actor: Actor, others: Sequence[Sequence[Solids]]) ->
     return found.astype(np.uint8)
 
 
+def before(camera: Camera, actor: Actor) -> tuple[Array, NDArray[np.int64]]:
+    """How far before its joints a person's own body is met, and which part of it.
+
+    Returns:
+        Metres, negative behind the joint and minus infinity where nothing is met, and index into
+        `Padding.parts`, both of shape (T, 33).
+    """
+    with torch.no_grad():
+        rays, distance = _toward(camera, actor)
+        own, part = met(actor, rays)
+        return (distance - own).numpy(), part.numpy()
+
+
+def met(actor: Actor, rays: Rays) -> tuple[Tensor, Tensor]:
+    """Metres after which rays enter a body, and the part of it that they enter, (T, 33) each."""
+    return torch.cat([solid.enter(rays) for solid in actor.body], dim=-1).min(dim=-1)
+
+
+def _toward(camera: Camera, actor: Actor) -> tuple[Rays, Tensor]:
+    """Rays from a camera to the joints, and how far these are, metres, shape (T, 33)."""
+    ways = actor.joints - camera.center
+    far = np.linalg.norm(ways, axis=-1)
+    rays = Rays(
+        origin=torch.as_tensor(camera.center, dtype=torch.float32).expand(len(ways), 3),
+        ways=torch.from_numpy((ways / far[..., None]).astype(np.float32)),
+    )
+    return rays, torch.from_numpy(far.astype(np.float32))
+
+
 def tolerances(padding: Padding) -> Tensor:
-    """How far before a joint its own body may be hit, metres, shape (33, parts of the body)."""
+    """How far before a joint its own body may be hit, metres, shape (33, parts of the body).
+
+    Bars and balls are not quite where the skin is, so most are measured; others follow the rule of
+    `visibility.causes`.
+    """
     meets = np.array([[owner in FLESH.get(name, ()) for owner in padding.owners] for name in NAMES])
     limits = np.where(meets, MEETING, DEPTHS) * padding.depth[:, None] + CLOTH
-    for row, name in enumerate(NAMES):
-        if (kind := name.split("_")[-1]) in NEAR:
-            limits[row] = np.where(meets[row], *NEAR[kind])
+    fitted = measured(padding.parts)
+    limits = np.where(np.isnan(fitted), limits, fitted)
     limits[:FACE, [owner == "head" for owner in padding.owners]] = np.inf  # see Padding.profile
     return torch.from_numpy(limits.astype(np.float32))
 
