@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from kpcomplete.app import cli
 from kpcomplete.app.command import build
-from kpcomplete.app.trust import check
+from kpcomplete.app.trust import check, check_hydra
 from kpcomplete.errors import SettingError
 
 HOLD = "kpcomplete.completer.hold.Hold"
@@ -74,3 +74,52 @@ def test_the_command_line_says_so(monkeypatch):
     cli.run("info", "--trust", "mine", "a=1", "--trust", "other")
     assert sys.argv == ["kpcomplete info", "a=1"]
     assert cli.os.environ["KPCOMPLETE_TRUST"] == "mine,other"
+
+
+TOUCH = {"_target_": "pathlib.Path.touch", "self": "MARK"}
+HYDRA = {
+    "a callback": {"callbacks": {"mine": TOUCH}},
+    "a callback's part": {"callbacks": {"mine": {"_target_": HOLD, "part": "${beside}"}}},
+    "a logger": {"job_logging": {"handlers": {"a": {"()": "pathlib.Path", "_": "MARK"}}}},
+    "another": {"hydra_logging": {"handlers": {"a": {"class": "logging.config.fileConfig"}}}},
+    "what a logger looks up": {"job_logging": {"handlers": {"a": {"x": "ext://antigravity"}}}},
+    "a variable": {"job": {"env_set": {"KPCOMPLETE_TRUST": "pathlib"}}},
+    "a command": {"launcher": {"_target_": "x", "setup": ["touch MARK"]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", HYDRA.values(), ids=HYDRA)
+def test_a_config_cannot_have_hydra_run_code(settings, monkeypatch):
+    cfg = OmegaConf.create({"hydra": settings, "beside": TOUCH})
+    with pytest.raises(SettingError, match=r"_target_ must be|if you trust it, say so with"):
+        check_hydra(cfg)
+    monkeypatch.setenv("KPCOMPLETE_TRUST", "hydra")
+    check_hydra(cfg)
+
+
+@pytest.mark.parametrize("rest", [[], ["--multirun"], ["--help"], ["--cfg", "job"]])
+def test_what_hydra_would_run_is_looked_at_before(rest, tmp_path, monkeypatch, capsys):
+    mark = tmp_path / "ran"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "mine.yaml").write_text(
+        f"# @package hydra.callbacks\nmine:\n  _target_: pathlib.Path.touch\n  self: {mark}\n"
+    )
+    monkeypatch.setattr(sys, "argv", ["kpcomplete"])
+    with pytest.raises(SystemExit) as end:
+        cli.run("export", "--config-dir", str(tmp_path), "+mine=mine", *rest)
+    assert "_target_ must be a class or a function of kpcomplete" in str(end.value)
+    assert not mark.exists()
+
+
+def test_no_config_is_read_from_a_pickle(monkeypatch):
+    with pytest.raises(SystemExit, match="pickle"):
+        cli.run("export", "--experimental-rerun", "config.pickle")
+
+
+@pytest.mark.parametrize("make", [dict, OmegaConf.create])
+def test_what_a_text_stands_for_is_looked_at(make):
+    hidden = make({"a": "${oc.create:{_target_: os.system, command: 'true'}}"})
+    with pytest.raises(SettingError, match=r"os\.system"):
+        build(hidden)
+    with pytest.raises(SettingError, match="refers to what is not there"):
+        check(make({"a": "${b}"}))

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -45,10 +46,36 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callab
         main = hydra.main(
             version_base="1.3", config_path="pkg://kpcomplete.conf", config_name=config_name
         )
-        started: Callable[[], None] = main(guarded)
+        run: Callable[[], None] = main(guarded)
+
+        @wraps(function)
+        def started() -> None:
+            if any(argument.startswith("--e") for argument in sys.argv[1:]):
+                sys.exit("error: --experimental-rerun would run what is in a pickle")
+            run()
+
         return started
 
     return decorate
+
+
+def _check_what_is_composed() -> None:
+    """Have what a config tells Hydra looked at before Hydra acts on it, in workers as well."""
+    compose = ConfigLoaderImpl.load_configuration
+
+    @wraps(compose)
+    def checked(*args: Any, **kwargs: Any) -> DictConfig:
+        cfg = compose(*args, **kwargs)
+        try:
+            trust.check_hydra(cfg)
+        except SettingError as error:
+            sys.exit(f"error: {error}")
+        return cfg
+
+    setattr(ConfigLoaderImpl, compose.__name__, checked)
+
+
+_check_what_is_composed()
 
 
 class Terminated(KeyboardInterrupt):

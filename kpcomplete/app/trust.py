@@ -7,12 +7,16 @@ from importlib import import_module
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from kpcomplete.errors import SettingError
 
 VARIABLE = "KPCOMPLETE_TRUST"  # packages, by comma; no config can set it, workers inherit it
 _OWN = "kpcomplete"
 _NAME = re.compile(r"[^\W\d_]\w*(\.[^\W\d]\w*)+")
+_LOGGING = {f"logging.{n}" for n in ("StreamHandler", "FileHandler", "NullHandler", "Formatter")}
+_STREAMS = {"ext://sys.stdout", "ext://sys.stderr"}
+_COMMANDS = ("setup", "additional_parameters")  # of launchers: a shell runs them
 
 
 def check(cfg: Any) -> None:
@@ -27,10 +31,80 @@ def check(cfg: Any) -> None:
     Raises:
         SettingError: If a ``_target_`` is of another package, or does not exist.
     """
-    plain = OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
-    allowed = (_OWN, *filter(None, os.environ.get(VARIABLE, "").replace(" ", "").split(",")))
-    for name in _targets(plain):
+    allowed = (_OWN, *_trusted())
+    for name in _targets(_plain(cfg)):
         _check(name, allowed)
+
+
+def check_hydra(cfg: Any) -> None:
+    """Let a config tell Hydra nothing that runs code before `check` can look at it.
+
+    Hydra makes its callbacks, sets variables and configures logging on its own. ``--trust hydra``
+    lets a config do all that; ``--trust PACKAGE`` callbacks and logging of that package.
+
+    Args:
+        cfg: A whole config, as Hydra has composed it.
+
+    Raises:
+        SettingError: If callbacks or logging name code of others, if environment variables are
+            set, or if a launcher is given commands.
+    """
+    trusted = _trusted()
+    if "hydra" in trusted:
+        return
+    check(OmegaConf.select(cfg, "hydra.callbacks"))
+    if OmegaConf.select(cfg, "hydra.job.env_set"):
+        _refuse("hydra.job.env_set is set: a config may not set environment variables")
+    launcher = OmegaConf.select(cfg, "hydra.launcher") or {}
+    for key in _COMMANDS:
+        if launcher.get(key):
+            _refuse(f"hydra.launcher.{key} is set: a config may not name commands")
+    for part in ("hydra.job_logging", "hydra.hydra_logging"):
+        node = OmegaConf.select(cfg, part)
+        for name in _makers(OmegaConf.to_container(node) if OmegaConf.is_config(node) else node):
+            if name not in {*_LOGGING, *_STREAMS} and str(name).split(".")[0] not in trusted:
+                _refuse(f"{part} names {str(name)[:200]!r}")
+
+
+def _refuse(what: str) -> None:
+    raise SettingError(f"{what}; if you trust it, say so with --trust hydra or {VARIABLE}=hydra")
+
+
+def _trusted() -> tuple[str, ...]:
+    return tuple(filter(None, os.environ.get(VARIABLE, "").replace(" ", "").split(",")))
+
+
+def _plain(cfg: Any) -> Any:
+    """Return what stands in a config when all that refers to something else is resolved."""
+    if isinstance(cfg, dict | list) and _refers(cfg):
+        cfg = OmegaConf.create(cfg)  # as who instantiates it will
+    if not OmegaConf.is_config(cfg):
+        return cfg
+    try:
+        return OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise SettingError(f"a config refers to what is not there: {error}") from error
+
+
+def _refers(values: Any) -> bool:
+    """Whether a text in plain values stands for something else."""
+    if isinstance(values, Mapping):
+        values = [*values, *values.values()]
+    if isinstance(values, list | tuple):
+        return any(map(_refers, values))
+    return isinstance(values, str) and "${" in values
+
+
+def _makers(values: Any) -> Iterator[Any]:
+    """Yield what makes handlers and formatters in a config of logging, and what it looks up."""
+    if isinstance(values, Mapping):
+        yield from (values[key] for key in ("()", "class") if key in values)
+        values = list(values.values())
+    if isinstance(values, list | tuple):
+        for value in values:
+            yield from _makers(value)
+    elif isinstance(values, str) and values.startswith("ext:"):
+        yield values
 
 
 def _targets(values: Any) -> Iterator[Any]:
