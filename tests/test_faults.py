@@ -8,12 +8,17 @@ import subprocess
 from random import Random
 
 import made
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import video_files
 
 from kpcomplete.app.cli import run as command
-from kpcomplete.benchmark import faults, kills
-from kpcomplete.benchmark.kills import Work, _run, disturb
+from kpcomplete.benchmark import faults, kills, played
+from kpcomplete.benchmark.kills import Ended, Work, _run, disturb
 from kpcomplete.errors import OutputError
+from kpcomplete.journal import Journal
 from kpcomplete.manifest import DONE, Entry, Manifest
 from kpcomplete.sink.archive import Archive
 from kpcomplete.sink.overlay import Overlay
@@ -22,7 +27,7 @@ SHORT = functools.partial(faults.train, 40)
 
 
 def test_a_training_is_killed_and_ends_as_if_it_had_not_been(tmp_path):
-    work = Work(do=SHORT, check=faults.check, same=faults.contents)
+    work = Work(do=SHORT, check=faults.check, differences=faults.unlike)
     tally = disturb(work, tmp_path, 2, Random(0))
     assert (tally.kills, tally.corrupt, tally.unequal) == (2, 0, 0), tally.notes
     assert tally.finished >= 1
@@ -42,17 +47,23 @@ def is_ended(path):
     assert path.read_text().endswith("end"), "it is cut"
 
 
-def texts(folder):
-    return {path.name: path.read_text() for path in folder.glob("*.txt")}
+def texts(folder, other):
+    a, b = ({p.name: p.read_text() for p in f.glob("*.txt")} for f in (folder, other))
+    return [name for name in {**a, **b} if a.get(name) != b.get(name)]
+
+
+JUDGED = Work(do=lambda: None, check=is_ended, differences=texts)
 
 
 @pytest.mark.parametrize(
     ("runs", "found"),
     [  # what is there when a run ended, and its exit code; the first run is not disturbed
-        ([("the end", 0), (None, -9), ("the end", 0)], (1, 0, 0)),
-        ([("the end", 0), ("the e", -9), ("the end", 0)], (1, 1, 0)),
-        ([("the end", 0), ("the end", -9), ("another end", 0)], (1, 0, 1)),
-        ([("the end", 0), ("the end", 0), ("the end", -15), ("the end", 0)], (1, 0, 0)),
+        ([("the end", 0), (None, -9), ("the end", 0)], (1, 0, 0, 1)),
+        ([("the end", 0), ("the e", -9), ("the end", 0)], (1, 1, 0, 1)),
+        ([("the end", 0), ("the end", -9), ("another end", 0)], (1, 0, 1, 1)),
+        ([("the end", 0), ("the end", 0), ("the end", -15), ("the end", 0)], (1, 0, 0, 2)),
+        ([("the end", 0), ("another end", "in order"), ("the end", 0)], (1, 0, 0, 1)),
+        ([("the e", 0), (None, -9), ("the e", 0)], (1, 2, 0, 1)),
     ],
 )
 def test_the_judge_finds_what_is_lost(runs, found, tmp_path, monkeypatch):
@@ -63,25 +74,69 @@ def test_the_judge_finds_what_is_lost(runs, found, tmp_path, monkeypatch):
         folder.mkdir(exist_ok=True)
         if text is not None:
             (folder / "out.txt").write_text(text)
-        return 1.0, code
+        return Ended(1.0, 0 if code == "in order" else code, struck=code != 0)
 
     monkeypatch.setattr(kills, "_run", run)
-    work = Work(do=lambda: None, check=is_ended, same=texts)
-    tally = disturb(work, tmp_path, 1, Random(1))
-    assert (tally.kills, tally.corrupt, tally.unequal) == found
+    tally = disturb(JUDGED, tmp_path, 1, Random(1))
+    assert (tally.kills, tally.corrupt, tally.unequal, tally.finished) == found
     assert next(coming, None) is None
-    assert bool(tally.notes) == (found != (1, 0, 0))
+    assert bool(tally.notes) == (found[1:3] != (0, 0))
 
 
 def test_a_draft_that_stays_is_a_difference(tmp_path, monkeypatch):
     def run(work, folder, after=None, sign=9):
         folder.mkdir(exist_ok=True)
         (folder / ".a.txt.part-00000000-1").write_text("half")
-        return 1.0, 0 if after is None or not folder.name.endswith("0") else -9
+        return Ended(1.0, 0, struck=after is not None)
 
     monkeypatch.setattr(kills, "_run", run)
-    work = Work(do=lambda: None, check=is_ended, same=texts)
-    assert disturb(work, tmp_path, 1, Random(1)).unequal == 1
+    assert disturb(JUDGED, tmp_path, 1, Random(1)).unequal == 1
+
+
+def recorded(path, frames, shift=0.0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame = np.repeat(np.arange(frames, dtype=np.int32), 3)
+    pq.write_table(pa.table({"frame": frame, "x": frame * 0.5 + shift}), path)
+    video = path.with_name(f"{path.stem}.overlay.mp4")
+    video_files.write(video, "mpeg4", frames, (32, 32) if shift else (64, 48))
+
+
+@pytest.mark.parametrize(
+    ("frames", "shift", "bad"),
+    [
+        (20, 0.0, []), (8, 0.0, []), (5, 0.0, ["a.parquet lacks frames that were on disk"]),
+        (21, 0.0, ["a.parquet", "a.overlay.mp4"]), (20, 1.0, ["a.parquet", "a.overlay.mp4"]),
+        (0, 0.0, ["a.parquet is lost"]),
+    ],
+)  # fmt: skip
+def test_a_killed_recording_is_an_undisturbed_one_up_to_what_was_on_disk(
+    frames, shift, bad, tmp_path
+):
+    recorded(tmp_path / "whole" / "b.parquet", 20)
+    here = tmp_path / "here" / "out" / "a.parquet"
+    here.parent.mkdir(parents=True)
+    (here.parent.parent / played.GIVEN).write_text("12")
+    journal = Journal(here, pa.schema({"frame": pa.int32()}))
+    for first in (0, 3):
+        rows = np.arange(first, first + 3, dtype=np.int32)
+        journal.add(pa.table({"frame": rows}), {})
+    journal.close()
+    judge = played.Recordings()
+    judge.note(journal.path)
+    assert judge.lost == 6 / 30 / played.SPEED
+    if frames:
+        recorded(here, frames, shift)
+    assert judge.differences(tmp_path / "here", tmp_path / "whole") == bad
+
+
+def end_by_itself():
+    raise SystemExit(3)
+
+
+def test_a_run_that_ends_by_itself_is_no_kill(tmp_path):
+    work = Work(do=end_by_itself, check=is_ended, differences=texts)
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        disturb(work, tmp_path, 1, Random(1))
 
 
 def on_a_small_disk(do, size):
@@ -91,16 +146,16 @@ def on_a_small_disk(do, size):
 
 @pytest.mark.parametrize("size", [60_000])
 def test_a_full_disk_loses_nothing(size, tmp_path):
-    _, code = _run(Work(do=functools.partial(on_a_small_disk, SHORT, size),
-                        check=faults.check, same=faults.contents), tmp_path / "a")  # fmt: skip
+    ended = _run(Work(do=functools.partial(on_a_small_disk, SHORT, size),
+                        check=faults.check, differences=faults.unlike), tmp_path / "a")  # fmt: skip
     said = (tmp_path / "a.log").read_text()
-    assert code != 0
+    assert ended.code != 0
     assert "cannot write the checkpoint out/state.safetensors: " in said
     assert "File too large" in said
     assert [path.name for path in (tmp_path / "a").rglob("*") if path.is_file()] == []
-    work = Work(do=SHORT, check=faults.check, same=faults.contents)
-    assert _run(work, tmp_path / "a")[1] == 0
-    assert _run(work, tmp_path / "b")[1] == 0
+    work = Work(do=SHORT, check=faults.check, differences=faults.unlike)
+    assert _run(work, tmp_path / "a").code == 0
+    assert _run(work, tmp_path / "b").code == 0
     assert faults.contents(tmp_path / "a") == faults.contents(tmp_path / "b")
 
 

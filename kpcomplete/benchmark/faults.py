@@ -3,7 +3,9 @@
 import csv
 import functools
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,20 +17,25 @@ import torch
 from kpcomplete import checkpoint, training
 from kpcomplete.archive import read_archive
 from kpcomplete.benchmark.kills import Work, disturb, files
+from kpcomplete.benchmark.played import Recordings
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.data import PoseSet
 from kpcomplete.data.simulated import read_tensors
 from kpcomplete.manifest import HEADER
 from kpcomplete.model.mlp import MLP
 from kpcomplete.objective.reconstruct import Reconstruct
-from kpcomplete.sample import CLIP
 from kpcomplete.skeleton import CANONICAL, Skeleton
 from kpcomplete.source.synthetic import Synthetic
 from kpcomplete.trainer import Trainer
 
 Command = Callable[..., Any]
-_PLAIN = ("detector=stored", "completer=linear", "gate=null", "lifter=null", "summary=false")
-_SMALL = ("bodies=3", "rides=3", "frames=2", "cars=1", "cameras=1", "views=[mirror]")
+_PLAIN = ("detector=stored", "completer=linear", "gate=null", "lifter=null")
+_PROCESS = ("summary=false", "sinks.plot.joints=[nose]")  # plots take long
+_SMALL = ("bodies=3", "rides=5", "frames=2", "cars=1", "cameras=1", "views=[mirror]")
+_LIVE = ("source=synthetic", "~source.pace", "~source.loop", "source.length=240",
+         "source.images=true", "source.image_size=[160,120]",
+         "source._target_=kpcomplete.benchmark.played.Played", "sink=[archive,overlay]",
+         "sinks.archive.flush=0.25")  # fmt: skip
 
 
 def run(
@@ -58,10 +65,11 @@ def run(
         found = works(command, _inputs(folder / "in"))
         names = [n for n in found if only in (None, n) and not (quick and n == "simulate")]
         for work in names:
+            begun = time.monotonic()
             tally = disturb(found[work], folder / work, 3 if quick else kills, Random(seed))
             print(f"{work}: {tally.kills} kills, {tally.corrupt} corrupt, {tally.finished} "
-                  f"finished, {tally.unequal} of them unequal", *tally.notes[:9],
-                  sep="\n  ", flush=True)  # fmt: skip
+                  f"finished, {tally.unequal} of them unequal, {time.monotonic() - begun:.0f} s",
+                  *tally.notes[:9], sep="\n  ", flush=True)  # fmt: skip
             for key in figures:
                 figures[key] += getattr(tally, key)
     return figures
@@ -75,19 +83,28 @@ def works(command: Command, inputs: Sequence[Path]) -> dict[str, Work]:
         inputs: Recordings of poses.
     """
     folder = inputs[0].parent
-    process = ("process", f"source={folder}/*.csv", "output_dir=out", *_PLAIN)
-    live = ("live", f"source={CLIP}", "output_dir=out", "sink=[archive]", "pace=true", "seconds=4",
-            "seats=none", "completer=linear", "gate=null", "lifter=null")  # fmt: skip
-    simulate = ("simulate", "output=out/crowd.safetensors", *_SMALL)
-    return {
-        "process": Work(do=functools.partial(command, *process), check=check, same=contents),
-        "train": Work(do=train, check=check, same=contents),
-        "live": Work(do=functools.partial(command, *live), check=check, same=lambda folder: None),
-        "simulate": Work(do=functools.partial(command, *simulate), check=check, same=contents),
+    arguments = {
+        "process": (f"source={folder}/*.csv", "output_dir=out", *_PLAIN, *_PROCESS),
+        "train": (),
+        "simulate": ("output=out/crowd.safetensors", *_SMALL),
+        "live": ("output_dir=out", *_PLAIN, *_LIVE),
     }
+    found = {
+        name: Work(do=functools.partial(command, name, *rest), check=check, differences=unlike)
+        for name, rest in arguments.items()
+    }
+    found["train"] = replace(found["train"], do=train)
+    recordings = Recordings()
+
+    def look(path: Path) -> None:
+        check(path)
+        recordings.note(path)
+
+    found["live"] = replace(found["live"], check=look, differences=recordings.differences)
+    return found
 
 
-def _inputs(folder: Path, count: int = 3, length: int = 150) -> list[Path]:
+def _inputs(folder: Path, count: int = 3, length: int = 90) -> list[Path]:
     """Write recordings of two people each."""
     folder.mkdir(parents=True)
     joints, paths = Skeleton.load(CANONICAL).joints, []
@@ -153,6 +170,12 @@ def check(path: Path) -> None:
         assert all(len(row) == len(HEADER) for row in rows), "a row is cut"
     elif path.suffix == ".png":
         assert path.read_bytes().endswith(b"IEND\xaeB`\x82"), "it is cut"
+
+
+def unlike(folder: Path, other: Path) -> Sequence[str]:
+    """Return the files in which two finished folders differ."""
+    one, two = contents(folder), contents(other)
+    return [name for name in {**one, **two} if one.get(name) != two.get(name)]
 
 
 def contents(folder: Path) -> dict[str, Any]:
