@@ -126,9 +126,10 @@ class Camera:
         pixels = np.asarray(pixels, np.float64)
         a, b = (pixels[..., 0] - self.cx) / self.fx, (pixels[..., 1] - self.cy) / self.fy
         x, y = self._undistort(a, b) if any(self.distortion) else (a, b)
-        rays = np.stack([x, y, np.ones_like(x)], axis=-1)
-        found: Array = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
-        return found
+        rays: Array = np.empty((*x.shape, 3))
+        rays[..., 0], rays[..., 1], rays[..., 2] = x, y, 1.0
+        rays /= np.sqrt(x * x + y * y + 1)[..., None]
+        return rays
 
     def to_world(self, points: Array) -> Array:
         """Return points ``[..., 3]`` of the camera's frame in the world's (the car's) frame.

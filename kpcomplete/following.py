@@ -58,7 +58,9 @@ class Following:
         Args:
             people: Seat to the next frame.
         """
-        known = {seat: bool((~poses.is_missing).sum() >= LEAST) for seat, poses in people.items()}
+        known = {
+            seat: np.count_nonzero(poses.visibility) >= LEAST for seat, poses in people.items()
+        }
         names = self._visits(known)
         if not names:
             return {}
@@ -67,10 +69,10 @@ class Following:
         points, std = found.points[:, 0].numpy(), found.std[:, 0].numpy()
         there = np.array([known[seat] for seat in names])
         if self._growing:
-            usable = there & np.isfinite(points).all(axis=(1, 2))
+            usable = there & np.isfinite(points.sum(axis=(1, 2)))
             points = self._growing(points, std, usable, list(names.values()))
-        points = np.where(there[:, None, None], points, np.nan).astype(np.float32)
-        std = np.where(there[:, None], std, np.nan).astype(np.float32)
+        points, std = points.astype(np.float32), std.astype(np.float32)
+        points[~there], std[~there] = np.nan, np.nan
         return {
             seat: Solid(points=points[i : i + 1], std=std[i : i + 1])
             for i, seat in enumerate(names)

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ class Pipeline:
         """Yield the results of a source in order, each frame once."""
         frames: Iterable[Frame] = self.detector(source, source.info)
         if not self.keep_images:
-            frames = (replace(frame, image=None) for frame in frames)
+            frames = (f if f.image is None else replace(f, image=None) for f in frames)
         if self.ahead:
             frames = prefetch(frames, self.ahead)
         live = self._live()
@@ -87,8 +88,7 @@ class Pipeline:
         delay = self.steady.delay(source.info.fps) if self.steady and decide else None
         explain = self.explain.follow(self.head) if decide and self.explain and self.head else None
         for view in self.window.slide(frames):
-            found = dict.fromkeys(seat for frame in view.frames for seat in frame.people)
-            seats = tuple(self.detector.seats) or tuple(found)
+            seats = tuple(self.detector.seats) or _met(view.frames)
             shown, emit = (
                 (view.frames[view.emit], slice(None)) if live else (view.frames, view.emit)
             )
@@ -105,20 +105,19 @@ class Pipeline:
             classes = watch(now) if watch else {}
             decisions = decide(classes) if decide else {}
             carried = explain(now, decisions) if explain else {}
-            people = {
-                seat: _person(raw[seat][emit], done[seat][emit], solid.get(seat), emit)
-                for seat in seats
-            }
             yield Result(
                 frames=view.frames[view.emit],
                 people={
-                    seat: replace(
-                        person,
+                    seat: _person(
+                        raw[seat][emit],
+                        done[seat][emit],
+                        solid.get(seat),
+                        emit,
                         classes=classes.get(seat, {}),
                         decisions=decisions.get(seat, {}),
                         carried=carried.get(seat),
                     )
-                    for seat, person in people.items()
+                    for seat in seats
                 },
                 tasks=self.head.tasks if self.head else {},
                 camera=lifting.camera if lifting else None,
@@ -172,11 +171,19 @@ class _Windows:
         return {**trusted, **complete(seated, self.completer, self.max_absence, memory)}
 
 
-def _person(raw: PoseSequence, completed: PoseSequence, solid: Solid | None, emit: slice) -> Person:
-    if solid is None:
-        return Person(observed=raw, completed=completed)
+def _met(frames: Sequence[Frame]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(seat for frame in frames for seat in frame.people))
+
+
+def _person(
+    raw: PoseSequence, completed: PoseSequence, solid: Solid | None, emit: slice, **found: Any
+) -> Person:
     return Person(
-        observed=raw, completed=completed, joints3d=solid.points[emit], std3d=solid.std[emit]
+        observed=raw,
+        completed=completed,
+        joints3d=None if solid is None else solid.points[emit],
+        std3d=None if solid is None else solid.std[emit],
+        **found,
     )
 
 

@@ -169,7 +169,7 @@ class PoseSequence:
 
     def hide(self, hidden: Array) -> "PoseSequence":
         """Return the same sequence with the joints of ``hidden`` ``[T, J]`` MISSING."""
-        if not hidden.any():
+        if not (hidden & (self.visibility != _MISSING)).any():
             return self
         covariance = self.covariance
         if covariance is not None:

@@ -8,7 +8,7 @@ from torch import nn
 from kpcomplete.lifter.temporal import Block, Temporal
 from kpcomplete.pose import Array
 from kpcomplete.rows import Rows
-from kpcomplete.single import gelu, linear, normal, numpy
+from kpcomplete.single import after_gelu, before_gelu, bent, linear, normal, numpy
 
 
 class Dilated:
@@ -22,10 +22,13 @@ class Dilated:
 
     def __init__(self, network: Temporal) -> None:
         weight, bias = linear(network.encode)
-        self._encode, self._encode_bias = weight[:-1], bias + weight[-1]  # the last says causal
+        self._encode = np.ascontiguousarray(weight[:-1])
+        self._encode_bias = bias + weight[-1]  # the last says causal
         self._blocks = [_Block(block) for block in network.blocks]
-        self._gain, self._shift = numpy(network.norm.weight), numpy(network.norm.bias)
-        self._decode, self._decode_bias = linear(network.decode)
+        self._gain, self._shift = before_gelu(*(numpy(x) for x in (network.norm.weight,
+                                                                   network.norm.bias)))  # fmt: skip
+        weight, self._decode_bias = linear(network.decode)
+        self._decode = after_gelu(weight)
         length = [block.reach + 1 for block in self._blocks]
         self._first = np.cumsum([0, *length])
         rings = np.zeros((sum(length), len(self._gain)), np.float32)
@@ -37,19 +40,23 @@ class Dilated:
         self._rows.follow(people)
         fresh = ~self._rows["old"]
         new = fresh.any()
-        hidden = features @ self._encode + self._encode_bias
+        hidden = np.dot(features, self._encode)
+        hidden += self._encode_bias
+        rings = self._rows["rings"]
         for block, first in zip(self._blocks, self._first, strict=False):
             seen = normal(hidden)
-            ring = self._rows["rings"][:, first : first + block.reach + 1]
-            if new:
-                ring[fresh] = seen[fresh, None]  # before the first frame there is only that
-            ring[:, self._now % (block.reach + 1)] = seen
-            before = ring[:, (self._now + 1) % (block.reach + 1)]
-            hidden = hidden + block(np.concatenate([before, seen], axis=1))
+            if new:  # before the first frame there is only that
+                rings[fresh, first : first + block.reach + 1] = seen[fresh, None]
+            rings[:, first + self._now % (block.reach + 1)] = seen
+            before = rings[:, first + (self._now + 1) % (block.reach + 1)]
+            hidden += block(np.concatenate([before, seen], axis=1))
         self._rows["old"][:] = True
         self._now += 1
-        seen = normal(hidden) * self._gain + self._shift
-        out: Array = gelu(seen) @ self._decode + self._decode_bias
+        seen = normal(hidden)
+        seen *= self._gain
+        seen += self._shift
+        out: Array = np.dot(bent(seen), self._decode)
+        out += self._decode_bias
         return out
 
 
@@ -61,10 +68,14 @@ class _Block:
         weight, bias = linear(block.mix)
         before, now, after = np.split(weight, 3)
         now = now + after  # nothing comes after
-        self.mix = np.concatenate([gain[:, None] * before, gain[:, None] * now])
-        self.mix_bias = bias + shift @ (before + now)
-        self.out, self.out_bias = linear(block.out)
+        mix = np.concatenate([gain[:, None] * before, gain[:, None] * now])
+        self.mix, self.mix_bias = before_gelu(mix, bias + shift @ (before + now))
+        weight, self.out_bias = linear(block.out)
+        self.out = after_gelu(weight)
 
     def __call__(self, seen: Array) -> Array:
-        out: Array = gelu(seen @ self.mix + self.mix_bias) @ self.out + self.out_bias
+        inner = np.dot(seen, self.mix)
+        inner += self.mix_bias
+        out: Array = np.dot(bent(inner), self.out)
+        out += self.out_bias
         return out

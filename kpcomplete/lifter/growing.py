@@ -31,6 +31,19 @@ _THERE = np.zeros((len(_PARTS), _MOST, 1))
 for _row, (_joints, _) in enumerate(_PARTS):
     _JOINTS[_row, : len(_joints)], _THERE[_row, : len(_joints)] = _joints, 1.0
 _BASES = [base for _, base in _PARTS[1:]]
+_FILLED = np.flatnonzero(_THERE)  # places in `_JOINTS` that are used
+_PLACED = _JOINTS.ravel()[_FILLED]
+# limbs whose start is known, then those that hang on them
+_INNER, _OUTER = (
+    np.array([i for i, start in enumerate(_FIRST) if (start in _SECOND) == hangs])
+    for hangs in (False, True)
+)
+_STARTS, _FINISHES = np.array(_FIRST), np.array(_SECOND)
+# of lines, the joints at their ends that are less certain count
+_LEFT = [_SHOULDERS[0], _HIPS[0], _HIPS[0], *_FIRST]
+_RIGHT = [_SHOULDERS[1], _HIPS[1], _HIPS[1], *_SECOND]
+_HEAD_SHARE = np.zeros(len(_SKELETON))
+_HEAD_SHARE[_HEAD] = 1 / len(_HEAD)
 
 
 class Growing:
@@ -70,82 +83,99 @@ class Growing:
         out = points.astype(np.float64)
         shown = out[who]
         offsets = _offsets(shown)
-        growing = self._rows["frames"][who] < self._enough
-        if growing.any():
+        rows, everybody = self._rows, len(who) == len(points)
+        at = slice(None) if everybody else who
+        growing = rows["frames"][at] < self._enough
+        if growing.all():
+            self._measure(at, shown, std[at], offsets)
+        elif growing.any():
             self._measure(who[growing], shown[growing], std[who][growing], offsets[growing])
-        out[who] = self._applied(who, shown, offsets)
+        out[at] = self._applied(at, shown, offsets)
         return out
 
-    def _measure(self, who: Array, points: Array, std: Array, offsets: Array) -> None:
+    def _measure(self, who: Array | slice, points: Array, std: Array, offsets: Array) -> None:
         rows = self._rows
         weight = 1 / np.square(_deviations(std))
         rows["lengths"][who] += np.sqrt(squared(_lines(points))) * weight
         rows["weights"][who] += weight
         shapes = rows["shapes"][who]
         first = rows["frames"][who] == 0
-        shapes[first] = offsets[first]
+        if first.any():
+            shapes = np.where(first[:, None, None, None], offsets, shapes)
         turned = offsets @ _rotation(offsets, shapes).swapaxes(-1, -2)
         rows["shapes"][who] += turned
-        rows["sizes"][who] += np.sqrt(np.square(offsets).sum(axis=(-1, -2)))
+        rows["sizes"][who] += _size(offsets)
         rows["frames"][who] += 1
 
-    def _applied(self, who: Array, points: Array, offsets: Array) -> Array:
+    def _applied(self, who: Array | slice, points: Array, offsets: Array) -> Array:
         rows = self._rows
         lengths = rows["lengths"][who] / rows["weights"][who]
-        pairs = lengths[:, 3:].reshape(len(who), 2, -1)
-        lengths[:, 3:] = np.tile(pairs.mean(axis=1), 2)
+        pairs = lengths[:, 3:].reshape(len(lengths), 2, -1)
+        pairs[:] = (pairs[:, :1] + pairs[:, 1:]) / 2
         lines = _lines(points)
         lines *= (lengths / np.maximum(np.sqrt(squared(lines)), 1e-12))[..., None]
         out = points.copy()
-        root = points[:, _SHOULDERS].mean(axis=1)
-        half = np.stack([lines[:, 0], -lines[:, 0]], axis=1) / 2
-        out[:, _SHOULDERS] = root[:, None] + half
-        half = np.stack([lines[:, 2], -lines[:, 2]], axis=1) / 2
-        out[:, _HIPS] = (root + lines[:, 1])[:, None] + half
-        for number, (start, end) in enumerate(zip(_FIRST, _SECOND, strict=True)):
-            out[:, end] = out[:, start] + lines[:, 3 + number]
+        left, right = _SHOULDERS
+        root = (points[:, left] + points[:, right]) / 2
+        half = lines[:, 0] / 2
+        out[:, left], out[:, right] = root + half, root - half
+        left, right = _HIPS
+        half, root = lines[:, 2] / 2, root + lines[:, 1]
+        out[:, left], out[:, right] = root + half, root - half
+        for limbs in (_INNER, _OUTER):
+            out[:, _FINISHES[limbs]] = out[:, _STARTS[limbs]] + lines[:, 3 + limbs]
         shapes = rows["shapes"][who]
-        size = np.sqrt(np.square(shapes).sum(axis=(-1, -2)))
         mean = rows["sizes"][who] / rows["frames"][who][:, None]
-        shapes *= (mean / np.maximum(size, 1e-12))[..., None, None]
+        shapes = shapes * (mean / np.maximum(_size(shapes), 1e-12))[..., None, None]
         turned = shapes @ _rotation(shapes, offsets).swapaxes(-1, -2)
-        out[:, _HEAD] = points[:, _HEAD].mean(axis=1, keepdims=True) + turned[:, 0]
-        turned += out[:, [0, *_BASES], None]
-        for part, (joints, _) in list(enumerate(_PARTS))[1:]:
-            out[:, joints] = turned[:, part, : len(joints)]
+        turned[:, 0] += _middle(points)
+        turned[:, 1:] += out.take(_BASES, axis=1)[:, :, None]
+        out[:, _PLACED] = turned.reshape(len(out), -1, 3).take(_FILLED, axis=1)
         return out
 
 
 def _lines(points: Array) -> Array:
     """Return the lines of trunk and limbs ``[P, 11, 3]``, in the order of `Bones.lengths`."""
-    shoulders, hips = points[:, _SHOULDERS], points[:, _HIPS]
-    trunk = [
-        shoulders[:, :1] - shoulders[:, 1:],
-        (hips.sum(axis=1, keepdims=True) - shoulders.sum(axis=1, keepdims=True)) / 2,
-        hips[:, :1] - hips[:, 1:],
-    ]
-    return np.concatenate([*trunk, points[:, _SECOND] - points[:, _FIRST]], axis=1)
+    left, right = (points[:, joint] for joint in _SHOULDERS)
+    hip, other = (points[:, joint] for joint in _HIPS)
+    lines = np.empty((len(points), 3 + len(_FIRST), 3))
+    lines[:, 0], lines[:, 2] = left - right, hip - other
+    lines[:, 1] = (hip + other - left - right) / 2
+    lines[:, 3:] = points.take(_SECOND, axis=1) - points.take(_FIRST, axis=1)
+    return lines
 
 
 def _deviations(std: Array) -> Array:
     """Return the deviation of what ends each of the lines, ``[P, 11]``."""
-    left = [_SHOULDERS[0], _HIPS[0], _HIPS[0], *_FIRST]
-    right = [_SHOULDERS[1], _HIPS[1], _HIPS[1], *_SECOND]
-    worst: Array = np.maximum(np.maximum(std[:, left], std[:, right]), 1e-3)
-    return worst
+    worst: Array = np.maximum(std.take(_LEFT, axis=1), std.take(_RIGHT, axis=1))
+    return np.maximum(worst, 1e-3)
+
+
+def _middle(points: Array) -> Array:
+    """Return the middle of the head, ``[P, 1, 3]``."""
+    found: Array = (_HEAD_SHARE @ points)[:, None]
+    return found
 
 
 def _offsets(points: Array) -> Array:
     """Return joints of the parts ``[P, 5, 11, 3]`` from what they hang on; 0 beyond the last."""
-    base = np.concatenate([points[:, _HEAD].mean(axis=1, keepdims=True), points[:, _BASES]], axis=1)
-    out: Array = (points[:, _JOINTS] - base[:, :, None]) * _THERE
+    out: Array = points.take(_JOINTS, axis=1)
+    out[:, 0] -= _middle(points)
+    out[:, 1:] -= points.take(_BASES, axis=1)[:, :, None]
+    out *= _THERE
     return out
+
+
+def _size(parts: Array) -> Array:
+    """Return root sums of squares ``[P, 5]`` of the parts ``[P, 5, 11, 3]``."""
+    flat = parts.reshape(*parts.shape[:2], 1, -1)
+    found: Array = np.sqrt(flat @ flat.swapaxes(-1, -2))[..., 0, 0]
+    return found
 
 
 def _rotation(source: Array, target: Array) -> Array:
     """Return the rotations that bring points ``[..., J, 3]`` nearest to others (Kabsch 1976)."""
     left, _, right = np.linalg.svd(target.swapaxes(-1, -2) @ source)
-    flip = np.ones(left.shape[:-1])
-    flip[..., 2] = np.sign(np.linalg.det(left @ right))
-    turn: Array = (left * flip[..., None, :]) @ right
+    left[..., 2] *= np.sign(np.linalg.det(left @ right))[..., None]
+    turn: Array = left @ right
     return turn

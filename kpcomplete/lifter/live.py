@@ -36,7 +36,7 @@ class Live:
     def __init__(self, network: Network, *, window: int, calibration: float = 1.0) -> None:
         self._network, self._calibration, self._window = network, calibration, window
         # of the window's frames: log size and its weight, log stature and 1 where there was a frame
-        self._rows = Rows(kept=np.zeros((4, window)))
+        self._rows, self._ones = Rows(kept=np.zeros((4, window))), np.ones(window)
         self._now = 0
 
     def __call__(self, sight: Sight, people: Sequence[str], /) -> Lifted:
@@ -44,16 +44,18 @@ class Live:
         self._rows.follow(people)
         place = self._now % self._window
         self._now += 1
-        moment = Moment.of(*(x[:, 0].numpy() for x in (sight.rays, sight.given, sight.seen,
-                                                       sight.std)))  # fmt: skip
+        moment = Moment.of(
+            sight.rays.numpy()[:, 0], sight.given.numpy()[:, 0], sight.seen.numpy()[:, 0],
+            sight.std.numpy()[:, 0],
+        )  # fmt: skip
         kept = self._rows["kept"]
         weight = moment.known + 1e-6
         kept[:, 0, place], kept[:, 1, place] = np.log(moment.size) * weight, weight
-        total, count = kept[:, :2].sum(axis=2).T
+        total, count = (kept[:, :2] @ self._ones).T
         unit = np.exp(total / np.maximum(count, 1e-6))
         outputs = self._network(moment.features(unit), people)
         kept[:, 2, place], kept[:, 3, place] = outputs[:, -2], 1.0
-        total, count = kept[:, 2:].sum(axis=2).T
+        total, count = (kept[:, 2:] @ self._ones).T
         points, std = moment.pose(outputs, unit, total / count)
         return Lifted(
             points=torch.from_numpy(points.astype(np.float32))[:, None],

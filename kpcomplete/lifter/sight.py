@@ -14,6 +14,8 @@ from kpcomplete.errors import ShapeError, SkeletonError
 from kpcomplete.pose import PoseSequence
 from kpcomplete.skeleton import CANONICAL
 
+_AHEAD = np.array([0.0, 0.0, 1.0])
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sight:
@@ -89,17 +91,16 @@ class Sight:
         """See several people over the same frames, as windows; see `of`."""
         for poses in people:
             _check(poses, camera)
-        rays = camera.rays(np.stack([poses.keypoints for poses in people]))
-        given = np.isfinite(rays).all(axis=-1)
-        seen = given & np.stack([poses.is_observed for poses in people])
+        rays = camera.rays(np.array([poses.keypoints for poses in people]))
+        given = np.isfinite(rays[..., 0] + rays[..., 1])
+        seen = given & np.array([poses.is_observed for poses in people])
         spread = np.zeros(given.shape)
         for row, poses in enumerate(people):
             if poses.covariance is not None:
-                trace = np.trace(poses.covariance, axis1=-2, axis2=-1)
-                spread[row] = np.sqrt(np.maximum(np.nan_to_num(trace) / 2, 0.0))
-        spread *= given & ~seen
-        spread /= (camera.fx + camera.fy) / 2
-        rays = np.where(given[..., None], rays, [0.0, 0.0, 1.0])
+                spread[row] = poses.covariance[..., 0, 0] + poses.covariance[..., 1, 1]
+        spread = np.where(given & ~seen & (spread > 0), spread, 0.0)
+        spread = np.sqrt(spread / 2) / ((camera.fx + camera.fy) / 2)
+        rays = np.where(given[..., None], rays, _AHEAD)
         return cls(
             rays=torch.from_numpy(rays.astype(np.float32)),
             given=torch.from_numpy(given),
