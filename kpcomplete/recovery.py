@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +83,29 @@ def _video(journal: Path, path: Path) -> bool:
     except (av.FFmpegError, OSError):  # not one of them is whole
         journal.unlink()
         return False
-    with source, whole(path) as target, guard(path, av.FFmpegError):
-        _copy(source, os.fspath(target))
+    with source:
+        packets = _packets(source)
+        first = next(packets, None)
+        if first is not None:
+            with whole(path) as target, guard(path, av.FFmpegError):
+                _copy(source, chain([first], packets), os.fspath(target))
     journal.unlink()
-    return True
+    return first is not None
 
 
-def _copy(source: Any, target: str) -> None:
+def _packets(source: Any) -> Iterator[Any]:
+    """Yield what is whole, up to where the last piece is cut off."""
+    with contextlib.suppress(av.FFmpegError):
+        for packet in source.demux(video=0):
+            if packet.dts is not None and not packet.is_corrupt:
+                yield packet
+
+
+def _copy(source: Any, packets: Iterable[Any], target: str) -> None:
     options = {"movflags": "+faststart+use_metadata_tags"}
     with av.open(target, "w", format="mp4", options=options) as out:
         out.metadata.update(source.metadata)
         stream = out.add_stream_from_template(source.streams.video[0])
-        with contextlib.suppress(av.FFmpegError):  # cut off in the middle of the last piece
-            for packet in source.demux(video=0):
-                if packet.dts is not None and not packet.is_corrupt:
-                    packet.stream = stream
-                    out.mux(packet)
+        for packet in packets:
+            packet.stream = stream
+            out.mux(packet)

@@ -132,6 +132,32 @@ def test_a_recording_that_ends_with_an_error_is_recovered(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def pictures(path):
+    with av.open(str(path)) as video:
+        return [frame.to_ndarray(format="gray") for frame in video.decode(video=0)]
+
+
+def test_a_video_cut_anywhere_is_recovered_up_to_a_whole_picture_or_not_at_all(tmp_path):
+    with pytest.raises(RuntimeError):
+        record_until_an_error(tmp_path)
+    whole, journal = journal_of(tmp_path / "a.mp4").read_bytes(), journal_of(tmp_path / "b.mp4")
+    journal.write_bytes(whole)
+    recover(tmp_path)
+    shown, found = pictures(tmp_path / "b.mp4"), []
+    head = whole.index(b"moof")
+    for size in [*np.linspace(head - 40, len(whole) - 1, 40, dtype=int), len(whole)]:
+        journal.write_bytes(whole[:size])
+        (tmp_path / "b.mp4").unlink(missing_ok=True)
+        made = recover(tmp_path)
+        assert not journal.exists()
+        found.append(len(pictures(made[0])) if made else 0)
+        assert np.array_equal(pictures(made[0]), shown[: found[-1]]) if made else True
+        assert bool(made) == (found[-1] > 0)
+    assert found[0] == 0
+    assert found == sorted(found)
+    assert found[-1] >= 30
+
+
 def test_what_is_being_written_is_left_alone_and_what_is_empty_goes(tmp_path):
     source, found = results(length=5)
     with Archive(path=tmp_path / "a.parquet", source=source, flush=0.0) as sink:
