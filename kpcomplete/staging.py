@@ -1,7 +1,12 @@
 """Simulated drives, drawn and looked at by the real detector."""
 
+import hashlib
+import json
 import logging
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +17,22 @@ from tqdm import tqdm
 from kpcomplete import staged
 from kpcomplete.cabin import strangers
 from kpcomplete.cabin.cameras import Camera, draw_camera
+from kpcomplete.cabin.edition import EDITION
 from kpcomplete.cabin.film import Sensor, draw_sensor
 from kpcomplete.cabin.landmarks import NAMES
 from kpcomplete.cabin.postures import classify
 from kpcomplete.cabin.render import Renderer
 from kpcomplete.cabin.ride import Ride
-from kpcomplete.cabin.sheet import mark, write
+from kpcomplete.cabin.sheet import mark, read, write
+from kpcomplete.cabin.strangers import Variety
 from kpcomplete.cabin.truth import Truth
 from kpcomplete.cabin.visibility import CAUSES, VISIBLE
 from kpcomplete.detector.mediapipe import MediaPipe
 from kpcomplete.detector.seats import Seats
+from kpcomplete.detector.tracker import Tracker
 from kpcomplete.errors import SettingError
 from kpcomplete.frame import Frame, StreamInfo
+from kpcomplete.output import guard, whole
 from kpcomplete.recording import sequence
 from kpcomplete.staged import Scene
 
@@ -41,20 +50,23 @@ def stage(
     rates: Sequence[int] = (30, 15),
     size: tuple[int, int] = (640, 480),
     nights: float = 0.2,
+    variety: Mapping[str, float] | None = None,
     sheet: str | Path | None = None,
     seed: int = 0,
 ) -> tuple[Scene, ...]:
-    """Draw rides of two strangers each, let the detector find them, and write what it found.
+    """Draw rides of strangers, let the detector find them, and write what it found.
 
-    The file grows ride by ride; every ride alone is the same whatever the number of rides.
+    Rides that are finished are kept beside the output until all are, so that an interrupted
+    staging goes on where it was. Every ride alone is the same whatever the number of rides.
 
     Args:
         output: File to write, ``.safetensors``; see `kpcomplete.staged`.
-        rides: How many, two people each. Cameras take turns.
+        rides: How many, two people each or more. Cameras take turns.
         frames: Of each ride.
         rates: Frames a second, in turn.
         size: Width and height of the images, pixels, even.
         nights: Share of rides in infrared light.
+        variety: Shares of `kpcomplete.cabin.strangers.Variety`; None: two bare heads in front.
         sheet: Picture to write, ``.png``: the middle of every ride, with true joints.
         seed: The same seed gives the same drives.
 
@@ -62,7 +74,7 @@ def stage(
         The scenes, one for every person whose face is in the image.
 
     Raises:
-        SettingError: If a number is too small.
+        SettingError: If a number is too small, or a share is none.
         MissingDependencyError: If anny or open3d is not installed.
         RenderError: If this machine cannot draw.
         OutputError: If the file cannot be written.
@@ -72,29 +84,107 @@ def stage(
             f"staging needs at least 1 ride, 2 frames and 1 frame a second, but got rides={rides}, "
             f"frames={frames}, rates={list(rates)}"
         )
-    scenes: list[Scene] = []
-    marked: list[Array] = []
-    for number in tqdm(range(rides), unit="ride", disable=None):
-        rng = np.random.default_rng([seed, number])
-        fps, kind = rates[number % len(rates)], _KINDS[number % len(_KINDS)]
-        camera = draw_camera(kind, size, rng)
-        night = rng.random() < nights
-        light = strangers.infrared(camera, rng) if night else None
-        ride, people = strangers.draw_ride(number, frames / fps, rng, _RELIGHT, light)
-        sensor = draw_sensor(night, rng)
-        pictures: list[Array] = []
-        found = _watch(ride, camera, frames, fps, sensor, rng, pictures)
-        for seat, scene in found.items():
-            scenes.append(Scene(person=f"{seed}_{number:03d}_{seat}", seat=seat, camera=kind,
-                                fps=float(fps), image_size=size, eye=camera.as_dict(),
-                                occupant=people[seat].kind, **scene))  # fmt: skip
-        staged.write(output, scenes)
+    stage_ = Stage(
+        frames=frames, rates=tuple(rates), size=size, nights=nights, seed=seed,
+        variety=Variety(**dict(variety or {})),
+    )  # fmt: skip
+    path = Path(output)
+    parts = stage_.folder(path)
+    with guard(path):
+        parts.mkdir(parents=True, exist_ok=True)
+    with whole(path) as temporary:
+        for number in tqdm(range(rides), unit="ride", disable=None):
+            part, picture = parts / f"{number}.safetensors", parts / f"{number}.png"
+            if not part.is_file():
+                scenes, drawn = stage_.ride(number)
+                write([drawn], picture, across=1)
+                staged.write(part, scenes)
+        every = [s for number in range(rides) for s in staged.read(parts / f"{number}.safetensors")]
+        staged.write(temporary, every)
         if sheet is not None:
-            at = frames // 2
-            seen = {s: (scene["truth"][at], scene["cause"][at]) for s, scene in found.items()}
-            marked.append(mark(pictures[at][..., ::-1], seen, kind))
-            write(sheet, marked)
-    return tuple(scenes)
+            write([read(parts / f"{number}.png") for number in range(rides)], sheet)
+    shutil.rmtree(parts)
+    return tuple(every)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """How rides are drawn and looked at; arguments as for `stage`."""
+
+    frames: int
+    rates: tuple[int, ...]
+    size: tuple[int, int]
+    nights: float
+    variety: Variety
+    seed: int
+
+    def folder(self, path: Path) -> Path:
+        """Where finished rides wait for the others."""
+        facts = json.dumps([asdict(self), EDITION])
+        mark = hashlib.sha256(facts.encode()).hexdigest()[:12]
+        return path.with_name(f".{path.name}.rides-{mark}")
+
+    def ride(self, number: int) -> tuple[list[Scene], Array]:
+        """The scenes of one ride, and a picture of its middle with true joints."""
+        rng = np.random.default_rng([self.seed, number])
+        fps, kind = self.rates[number % len(self.rates)], _KINDS[number % len(_KINDS)]
+        camera = draw_camera(kind, self.size, rng)
+        night = rng.random() < self.nights
+        light = strangers.infrared(camera, rng) if night else None
+        ride, people = strangers.draw_ride(
+            number, self.frames / fps, rng, _RELIGHT, light, self.variety
+        )
+        sensor, pictures = draw_sensor(night, rng), list[Array]()
+        found = _watch(ride, camera, self.frames, fps, sensor, rng, pictures)
+        scenes = [
+            Scene(person=f"{self.seed}_{number:03d}_{seat.replace('_', '')}", seat=seat,
+                  camera=kind, fps=float(fps), image_size=self.size, eye=camera.as_dict(),
+                  occupant=people[seat].kind, **scene)
+            for seat, scene in found.items()
+        ]  # fmt: skip
+        at = self.frames // 2
+        seen = {s: (scene["truth"][at], scene["cause"][at]) for s, scene in found.items()}
+        return scenes, mark(pictures[at][..., ::-1], seen, kind)
+
+
+class Kept:
+    """Trackers of MediaPipe that are used again: a closed one keeps 12 MB.
+
+    Attributes:
+        min_visibility: 0, all joints are reported.
+    """
+
+    min_visibility = 0.0
+
+    def __init__(self) -> None:
+        self._made = MediaPipe(min_visibility=self.min_visibility)
+        self._trackers: list[Tracker] = []
+        self._finders: dict[int, Tracker] = {}
+        self._used = 0
+
+    def rest(self) -> None:
+        """Nobody is followed any more."""
+        self._used = 0
+
+    def tracker(self, people: int = 1) -> Tracker:
+        """One that follows nobody yet; always of as many people."""
+        self._used += 1
+        if len(self._trackers) < self._used:
+            self._trackers.append(self._made.tracker(people))
+        tracker = self._trackers[self._used - 1]
+        tracker.reset()
+        return tracker
+
+    def finder(self, people: int = 1) -> Tracker:
+        """One that sees every picture afresh."""
+        if people not in self._finders:
+            self._finders[people] = self._made.finder(people)
+        return self._finders[people]
+
+
+@cache
+def _kept() -> Kept:
+    return Kept()
 
 
 def _watch(
@@ -124,9 +214,10 @@ def _watch(
     size = np.array([camera.width, camera.height])
     inside = [s for s, p in seen.items() if ((p[0][0] >= 0) & (p[0][0] < size)).all()]
     info = StreamInfo(name="staged", fps=float(fps), image_size=(camera.width, camera.height))
-    detector = Seats(trackers=MediaPipe(min_visibility=0.0),
-                     zones={seat: truth.zones[seat] for seat in inside}, threads=1)  # fmt: skip
-
+    _kept().rest()
+    detector = Seats(
+        trackers=_kept(), zones={seat: truth.zones[seat] for seat in inside}, threads=1
+    )
     found = list(detector(_stream(pictures, fps), info))
     out = {}
     for seat in inside:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from kpcomplete.app.command import command
 from kpcomplete.cabin.cameras import CAMERAS
 from kpcomplete.cabin.crowd import Crowd
+from kpcomplete.cabin.edition import EDITION
 from kpcomplete.cabin.outing import Outing, go
 from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.cabin.visibility import CAUSES
@@ -100,7 +101,7 @@ def simulate(output: str | Path, *, processes: int = 1, **settings: object) -> P
     if processes < 1:
         raise SettingError(f"simulate needs at least 1 process, but got processes={processes}")
     path = Path(output)
-    mark = hashlib.sha256(json.dumps(asdict(wanted)).encode()).hexdigest()[:12]
+    mark = hashlib.sha256(json.dumps([asdict(wanted), EDITION]).encode()).hexdigest()[:12]
     parts = path.with_name(f".{path.name}.rides-{mark}")
     with guard(path):
         parts.mkdir(parents=True, exist_ok=True)
@@ -202,6 +203,7 @@ def _join(parts: Path, settings: Settings, path: Path) -> None:
         shapes=dict(sorted(shapes.items())),  # type: ignore[arg-type]
         causes=CAUSES,
         postures=POSTURES,
+        edition=EDITION,
         **{name: [clip[name] for clip in about] for name in columns},  # type: ignore[arg-type]
     )
     tensors = {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}

@@ -15,6 +15,7 @@ def main(cfg: DictConfig) -> None:
     values = {str(key): value for key, value in cfg.items()}
     width, height = values.pop("size")
     output = values.pop("output")
+    values["variety"] = dict(values["variety"])
     scenes = stage(output, size=(width, height), rates=list(values.pop("rates")), **values)
     logging.getLogger(__name__).info("wrote %s, %d people", output, len(scenes))
 

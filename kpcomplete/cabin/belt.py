@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 #: Width of the webbing, how far it lies off the clothes, metres; points along the chest.
 WIDTH, OFF, POINTS = 0.048, 0.007, 40
 COLOR = (0.23, 0.23, 0.25)
+PILLAR_Y = 0.30  # metres, of the pillar beside the front seats
 PILLAR = 2  # vertices at the pillar, which stay there
 
 
@@ -35,7 +36,8 @@ def belt(torso: Mesh, shoulders: Array, hips: Array, side: float) -> Mesh:
     across = unit(np.cross(end - start, [0.0, 1.0, 0.0])) * WIDTH / 2.0
     edges = np.stack([line - across, line + across], axis=1)
     edges[..., 1] = _front(torso, edges) - OFF
-    pillar = np.array([side * 0.66, 0.30, max(0.98, start[2] + 0.06)])
+    behind = max(PILLAR_Y, hips[0, 1] + 0.22)  # the rear seats' belts come from behind them
+    pillar = np.array([side * 0.66, behind, max(0.98, start[2] + 0.06)])
     width = np.array([[0.0, 0.0, WIDTH / 2.0], [0.0, 0.0, -WIDTH / 2.0]])
     if across[2] > 0.0:
         width = width[::-1]

@@ -19,6 +19,10 @@ class Outfit:
         sleeve: share of the forearm that the sleeve covers; below zero it ends on the upper arm.
         stripes: stripes on the shirt, a metre; 0 = plain.
         long_hair: hair falls behind the ears to the neck.
+        hat: one of `headwear.HATS`.
+        hat_color: of it.
+        glasses: one of `headwear.GLASSES`.
+        mask: colour of a mask over nose and mouth; None: none.
         seed: of the mottling.
     """
 
@@ -32,6 +36,10 @@ class Outfit:
     sleeve: float = 0.8
     stripes: float = 0.0
     long_hair: bool = False
+    hat: str = ""
+    hat_color: Color = (0.2, 0.2, 0.25)
+    glasses: str = ""
+    mask: Color | None = None
     seed: int = 0
 
 

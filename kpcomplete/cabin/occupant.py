@@ -1,7 +1,7 @@
 """Seated people: Anny bodies with clothes and the 33 landmarks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import KDTree
 
-from kpcomplete.cabin import landmarks
+from kpcomplete.cabin import headwear, landmarks
 from kpcomplete.cabin.clothes import Outfit, Surface, dress
-from kpcomplete.cabin.mesh import Mesh, Triangles, vertex_normals
+from kpcomplete.cabin.mesh import Mesh, Triangles, merge, vertex_normals
 from kpcomplete.cabin.motion import Posture
 from kpcomplete.cabin.rig import Rig, Seat
 from kpcomplete.errors import MissingDependencyError
@@ -70,11 +70,13 @@ class Body:
         skin: the surface without clothes, metres, shape (V, 3).
         dressed: the surface with clothes and hair, metres, shape (V, 3).
         landmarks: the 33 of `landmarks.NAMES`, metres, shape (33, 3).
+        worn: of `Occupant.worn`, metres, shape (W, 3).
     """
 
     skin: Array
     dressed: Array
     landmarks: Array
+    worn: Array
 
 
 class Occupant:
@@ -88,6 +90,7 @@ class Occupant:
         triangles: of the surface, shape (F, 3).
         colors: of the dressed surface before lighting, 0..1, shape (V, 3).
         depth: how deep each landmark lies below the skin, metres, shape (33,).
+        worn: what stands off the head, at rest, if anything.
     """
 
     def __init__(self, figure: Figure, seat: Seat) -> None:
@@ -104,6 +107,8 @@ class Occupant:
         self.depth: Array = KDTree(vertices[outer(self._model)]).query(points)[0]
         surface = self._surface(vertices, points)
         self.colors, self._thickness = dress(surface, figure.outfit)
+        headwear.cover(self.colors, self._thickness, surface, figure.outfit)
+        self.worn: Mesh | None = headwear.worn(surface, figure.outfit)
         self._parts = _split(surface, self.triangles)
 
     def pose(self, posture: Posture, seat: Seat | None = None) -> Body:
@@ -116,18 +121,34 @@ class Occupant:
         blended = (self._weights @ moves).reshape(-1, 3, 4)
         skin = np.einsum("vij,vj->vi", blended[..., :3], self._rest) + blended[..., 3]
         dressed = skin + vertex_normals(skin, self.triangles) * self._thickness[:, None]
-        return Body(skin, dressed, self._landmarks(skin, heads))
+        return Body(skin, dressed, self._landmarks(skin, heads), self._wear(turns, heads))
+
+    def _wear(self, turns: Array, heads: Array) -> Array:
+        """Where what stands off the head is, metres, shape (W, 3)."""
+        if self.worn is None:
+            return np.zeros((0, 3))
+        head = self.rig.index["head"]
+        placed: Array = (self.worn.vertices - self.rig.heads[head]) @ turns[head].T + heads[head]
+        return placed
 
     def mesh(self, body: Body) -> Mesh:
-        """The dressed body, not yet lit."""
-        return Mesh(body.dressed, self.triangles, self.colors)
+        """The dressed body and what it wears, not yet lit."""
+        whole = Mesh(body.dressed, self.triangles, self.colors)
+        if self.worn is None:
+            return whole
+        return merge([whole, replace(self.worn, vertices=body.worn)])
 
     def parts(self, body: Body) -> dict[str, Mesh]:
-        """The dressed body cut into its `PARTS`, limbs by side: "torso", "arm.L", "arm.R"."""
-        return {
+        """The dressed body cut into its `PARTS`, limbs by side: "torso", "arm.L", "arm.R".
+
+        What it wears on the head is a part "worn".
+        """
+        parts = {
             name: Mesh(body.dressed, triangles, self.colors)
             for name, triangles in self._parts.items()
         }
+        worn = {} if self.worn is None else {"worn": replace(self.worn, vertices=body.worn)}
+        return parts | worn
 
     def _landmarks(self, vertices: Array, heads: Array) -> Array:
         points: Array = self._means @ vertices

@@ -25,6 +25,7 @@ from kpcomplete.cabin.vehicle import Car, Wheel
 
 Array = NDArray[np.float64]
 
+LOADS = 0.12  # share of people with something on the lap
 SOLVED = 10.0  # postures a second; between them bones and joints move along splines
 
 
@@ -183,7 +184,7 @@ def _objects(
     for seat, actor in actors.items():
         solids += things.held(actor.joints, seated[seat].sitter.spans, times)
         stature = seated[seat].sitter.stature
-        load = things.draw_load(stature.hip, stature.size, rng)
+        load = things.draw_load(stature.hip, stature.size, LOADS, rng)
         if load is not None and seat == "passenger" and not seated[seat].seat.facing:
-            solids.append(load)
+            solids += proxies.still([load])
     return solids

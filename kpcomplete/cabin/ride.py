@@ -63,6 +63,7 @@ class Ride:
         turned: time -> how far the wheel is turned, radians, shape (1,).
         car: sizes of its inside.
         extra: what else stands still in the car, such as a child's cushion.
+        loads: what lies on laps.
         spans: seat -> what is done, for what is held meanwhile.
         light: from outside.
         relight: frames for which light on what moves is kept; more is faster, and shadows lag.
@@ -78,6 +79,7 @@ class Ride:
         sits: Mapping[str, Sits] | None = None,
         car: vehicle.Car | None = None,
         extra: Sequence[Shape] = (),
+        loads: Sequence[Shape] = (),
         spans: Mapping[str, Sequence[Span]] | None = None,
         light: Light | None = None,
         relight: int = 1,
@@ -85,7 +87,8 @@ class Ride:
         self.occupants, self.motions, self.sits = occupants, motions, sits or {}
         self.car = car or vehicle.Car()
         self.light, self.wheel, self.turned, self.relight = light or Light(), wheel, turned, relight
-        self.spans, self.extra = spans or {}, extra
+        self.spans, self.extra, self.loads = spans or {}, extra, loads
+        self._loads = [load.mesh() for load in loads]
         self.inside = self.car.mesh(wheel, extra)
         self._still = Scene({"vehicle": self.inside}).sorted()
         self._lit: Mesh | None = None
@@ -107,7 +110,8 @@ class Ride:
             for seat, body in bodies.items()
             for part, mesh in self.occupants[seat].parts(body).items()
         }
-        held = {f"object.{i}": mesh for i, mesh in enumerate(self._held(time, bodies))}
+        objects = [*self._held(time, bodies), *self._loads]
+        held = {f"object.{i}": mesh for i, mesh in enumerate(objects)}
         moving = Scene({"vehicle.wheel": wheel, **people, **held})
         return Moment(time, bodies, [wheel, *held.values()], Layers([self._still, moving]))
 
@@ -159,7 +163,7 @@ class Ride:
     def _belt(self, seat: str, body: Body) -> Mesh:
         """The belt is drawn but hides no joint: it lies on the clothes as they lie on the skin."""
         if seat not in self._belts:
-            side = float(np.sign(self.occupants[seat].seat.hip[0]))
+            side = float(np.sign(self.occupants[seat].seat.hip[0])) or 1.0
             sides = ("left", "right") if side > 0.0 else ("right", "left")
             at = dict(zip(NAMES, body.landmarks, strict=True))
             shoulders, hips = (

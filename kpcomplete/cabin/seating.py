@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kpcomplete.cabin.behaviour import Angles
+from kpcomplete.cabin.behaviour import Angles, grip
 from kpcomplete.cabin.child_seat import booster, carrier
 from kpcomplete.cabin.landmarks import NAMES
 from kpcomplete.cabin.motion import Hand, Posture, minimum_jerk
@@ -25,6 +25,10 @@ _RESTS = 0.04  # metres from the middle of the car at which a seat that is not s
 GROWN = 1.44  # metres; who is smaller sits on a cushion now and then
 ENTERS = 0.06  # share of clips that begin outside of the seat
 BABY = 0.85  # metres; who is smaller lies in a carrier
+BEHIND = 0.6  # metres: hips of those in the rear are farther back
+#: Where hands hold the wheel, left and right, radians; share of an arm's length beyond which the
+#: seat is slid to the wheel, and how often, by a centimetre each.
+HANDS, STRETCHED, SLIDES = ((-0.5, 0.0, 1.0), (np.pi + 0.5, np.pi, np.pi - 1.0)), 0.93, 25
 _EVEN = Leg(1.45, 0.45, 0.08)
 _LIMBS = (("upperleg01.L", "lowerleg01.L"), ("lowerleg01.L", "foot.L"))
 
@@ -84,7 +88,27 @@ def sit_down(puppet: Puppet, drives: bool, rng: Generator, theme: str = "plain")
     size = puppet.length("upperarm01.L", "lowerarm01.L", "wrist.L") / ARM
     baby = puppet.height < BABY
     seat, extra = _carried(rng) if baby else _seat(puppet, size, drives, theme, rng)
-    legs = _hanging(rng) if baby else _legs(puppet, seat, drives, rng)
+    legs = hanging(rng) if baby else _legs(puppet, drives, rng)
+    return settle(puppet, seat, legs, extra, drives, rng, theme)
+
+
+def settle(
+    puppet: Puppet, seat: Sitting, legs: Legs, extra: Sequence[Shape], drives: bool, rng: Generator,
+    theme: str,
+) -> Seated:  # fmt: skip
+    """Let somebody begin to do things in a seat.
+
+    Args:
+        puppet: the body.
+        seat: where, whatever it says of the legs.
+        legs: how they are held.
+        extra: what else is on the seat.
+        drives: behind the wheel.
+        rng: draws everything.
+        theme: of what is done.
+    """
+    size = puppet.length("upperarm01.L", "lowerarm01.L", "wrist.L") / ARM
+    baby = puppet.height < BABY
     seat = replace(seat, left=Leg(*legs[0]), right=Leg(*legs[1]))
     still: tuple[Angles, Angles] = (
         tuple(rng.normal((0.06, 0.0, 0.0), (0.07, 0.06, 0.07)).tolist()),
@@ -95,10 +119,10 @@ def sit_down(puppet: Puppet, drives: bool, rng: Generator, theme: str = "plain")
     chest, face = _at_rest(puppet, replace(seat, facing=0.0), still)
     limbs = tuple(puppet.length(*bones) for bones in _LIMBS)
     stature = Stature(seat.hip, chest, face, size, legs, (limbs[0], limbs[1]))
-    wheel = _wheel(chest, size, rng) if drives else None
+    wheel = _wheel(puppet, chest, size, rng) if drives else None
     sitter = Themed(stature, wheel, still, rng)
     sitter.theme = "plain" if baby else theme
-    enters = not baby and rng.random() < ENTERS
+    enters = not baby and seat.hip[1] < BEHIND and rng.random() < ENTERS
     if not enters:
         return Seated(seat, sitter, wheel, extra)
     side, seconds = float(np.sign(seat.hip[0])), float(rng.uniform(1.5, 3.0))
@@ -130,22 +154,37 @@ def _seat(
     return seat, [booster(hip[0])] if raised else []
 
 
-def _wheel(chest: Array, size: float, rng: Generator) -> Wheel:
+def _wheel(puppet: Puppet, chest: Array, size: float, rng: Generator) -> Wheel:
+    """A wheel that both hands reach with bent elbows: the seat is slid until they do."""
     away, down, side = rng.uniform((0.34, 0.10, -0.02), (0.48, 0.24, 0.02))  # elbows bent
     center = (chest[0] + side, chest[1] - size * away, chest[2] - size * down)
-    return Wheel(
+    wheel = Wheel(
         (float(center[0]), float(center[1]), float(center[2])),
         radius=float(rng.uniform(0.165, 0.205)),
         tilt=float(rng.uniform(0.30, 0.62)),
     )
+    arm = puppet.length("upperarm01.L", "lowerarm01.L", "wrist.L")
+    wide = puppet.rig.rest("upperarm01.L")[0] - puppet.rig.rest("upperarm01.R")[0]
+    shoulders = chest + np.array([[wide / 2.0, 0.0, 0.0], [-wide / 2.0, 0.0, 0.0]])
+    for _ in range(SLIDES):
+        far = [
+            np.linalg.norm(grip(wheel, angle, lambda time: np.zeros(1))(0.0)[:3] - shoulder)
+            for shoulder, angles in zip(shoulders, HANDS, strict=True)
+            for angle in angles
+        ]
+        if max(far) <= STRETCHED * arm:
+            break
+        x, y, z = wheel.center
+        wheel = replace(wheel, center=(x, y + 0.01, z))
+    return wheel
 
 
-def _legs(puppet: Puppet, seat: Sitting, drives: bool, rng: Generator) -> Legs:
+def _legs(puppet: Puppet, drives: bool, rng: Generator) -> Legs:
     """How both legs are held: feet on the floor or the pedals, or hanging where they are short."""
     thigh, shin = (puppet.length(*bones) for bones in _LIMBS)
     down = float(rng.uniform(0.22, 0.44))  # from hip to ankle, metres
     if shin < down - 0.02:
-        return _hanging(rng)
+        return hanging(rng)
     stretched = rng.uniform(0.80, 0.98) if drives else rng.uniform(0.45, 0.97)
     wide = rng.normal(0.10, 0.10, 2)
     ahead = np.sqrt(max((stretched * (thigh + shin)) ** 2 - down**2, 0.09))
@@ -162,7 +201,8 @@ def _legs(puppet: Puppet, seat: Sitting, drives: bool, rng: Generator) -> Legs:
     return sides[0], sides[1]
 
 
-def _hanging(rng: Generator) -> Legs:
+def hanging(rng: Generator) -> Legs:
+    """Legs that hang over the edge of a cushion."""
     shin, wide = rng.uniform(0.1, 1.3), rng.normal(0.10, 0.10)
     left, right = (
         tuple(rng.normal((1.52, shin, wide, 0.35 - 0.4 * shin), (0.06, 0.12, 0.07, 0.15)).tolist())

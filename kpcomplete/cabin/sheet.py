@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcomplete.cabin.film import Image
+from kpcomplete.errors import OutputError
 from kpcomplete.output import whole
 
 Array = NDArray[np.float64]
@@ -35,8 +36,27 @@ def mark(image: Image, people: Mapping[str, tuple[Array, Array]], title: str) ->
     return drawn
 
 
-def write(path: str | Path, pictures: Sequence[Image]) -> None:
+def read(path: str | Path) -> Image:
+    """A picture that `write` wrote.
+
+    Raises:
+        OutputError: If it cannot be read.
+    """
+    import cv2
+
+    found = cv2.imread(str(path))
+    if found is None:
+        raise OutputError(f"{path} should be a picture that was just written, but is not")
+    return np.asarray(found[..., ::-1])
+
+
+def write(pictures: Sequence[Image], path: str | Path, across: int = ACROSS) -> None:
     """Write pictures as one, row by row.
+
+    Args:
+        pictures: red, green, blue, shape (height, width, 3) each, all of one size.
+        path: where to, ``.png``.
+        across: how many in a row.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -45,8 +65,8 @@ def write(path: str | Path, pictures: Sequence[Image]) -> None:
 
     height = round(WIDTH * pictures[0].shape[0] / pictures[0].shape[1])
     small = [cv2.resize(p, (WIDTH, height), interpolation=cv2.INTER_AREA) for p in pictures]
-    small += [np.zeros_like(small[0])] * (-len(small) % ACROSS)
-    rows = [np.hstack(small[i : i + ACROSS]) for i in range(0, len(small), ACROSS)]
+    small += [np.zeros_like(small[0])] * (-len(small) % across)
+    rows = [np.hstack(small[i : i + across]) for i in range(0, len(small), across)]
     with whole(path) as temporary:
         _, packed = cv2.imencode(".png", np.vstack(rows)[..., ::-1])
         Path(temporary).write_bytes(packed.tobytes())

@@ -8,17 +8,21 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kpcomplete.cabin.anthropometry import DRIVERS, draw_body, draw_kind
+from kpcomplete.cabin.anthropometry import DRIVERS, Kind, draw_body, draw_kind
 from kpcomplete.cabin.cameras import Camera
 from kpcomplete.cabin.clothes import Color, Outfit
 from kpcomplete.cabin.crowd import draw_car
 from kpcomplete.cabin.light import Light
 from kpcomplete.cabin.occupant import Figure, Occupant
 from kpcomplete.cabin.puppet import Wardrobe
+from kpcomplete.cabin.rear import PLACES, THEMES, sit_behind
 from kpcomplete.cabin.ride import Ride
 from kpcomplete.cabin.seating import Seated, fitted, sit_down
+from kpcomplete.cabin.shapes import Block
 from kpcomplete.cabin.themes import draw_theme
+from kpcomplete.cabin.things import draw_load
 from kpcomplete.cabin.vehicle import Wheel
+from kpcomplete.errors import SettingError
 
 Array = NDArray[np.float64]
 
@@ -38,8 +42,40 @@ class Stranger:
     shape: Mapping[str, float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Variety:
+    """How often people are not just two who sit in front with bare heads; shares from 0 to 1.
+
+    Attributes:
+        rear: of rides, with one or two more people behind.
+        glasses: of people, three in ten of them dark.
+        hats: of people, without and with a peak in turn.
+        masks: of people.
+        loads: of passengers, with a bag or a box on the lap.
+
+    Raises:
+        SettingError: If a share is none.
+    """
+
+    rear: float = 0.0
+    glasses: float = 0.0
+    hats: float = 0.0
+    masks: float = 0.0
+    loads: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, share in vars(self).items():
+            if not 0.0 <= share <= 1.0:
+                raise SettingError(f"the share of {name} must be from 0 to 1, but got {share}")
+
+
 def draw_ride(
-    number: int, duration: float, rng: Generator, relight: int = 3, light: Light | None = None
+    number: int,
+    duration: float,
+    rng: Generator,
+    relight: int = 3,
+    light: Light | None = None,
+    variety: Variety = Variety(),
 ) -> tuple[Ride, Mapping[str, Stranger]]:
     """A driver and a passenger, who is a child or a baby in every second ride.
 
@@ -49,6 +85,7 @@ def draw_ride(
         rng: draws everything.
         relight: see `Ride`.
         light: that falls in; drawn as well if it is None.
+        variety: what else there is.
 
     Returns:
         The ride, and seat -> who sits there.
@@ -61,15 +98,22 @@ def draw_ride(
         drives = seat == "driver"
         theme = draw_theme(drives, kinds[seat].name in DRIVERS, rng)
         people[seat] = sit_down(wardrobe.puppet(shape), drives, rng, theme)
+    if rng.random() < variety.rear:
+        for seat in rng.permutation(list(PLACES))[: rng.integers(1, len(PLACES) + 1)].tolist():
+            kinds[seat] = _behind(rng)
+            shapes[seat] = draw_body(kinds[seat], wardrobe.stature, rng)
+            theme = str(rng.choice(THEMES))
+            people[seat] = sit_behind(wardrobe.puppet(shapes[seat]), seat, rng, theme)
     motions = {seat: person.sitter.perform(duration) for seat, person in people.items()}
     ride = Ride(
-        {seat: _dressed(people[seat], shapes[seat], rng) for seat in people},
+        {seat: _dressed(people[seat], shapes[seat], variety, rng) for seat in people},
         motions,
         people["driver"].wheel or Wheel(),
         people["driver"].sitter.turned,
         sits={seat: person.at for seat, person in people.items()},
         car=fitted(draw_car(rng), people),
         extra=[shape for person in people.values() for shape in person.extra],
+        loads=_loads(people, variety.loads, rng),
         spans={seat: person.sitter.spans for seat, person in people.items()},
         light=light or draw_light(rng),
         relight=relight,
@@ -82,8 +126,42 @@ def _wardrobe() -> Wardrobe:
     return Wardrobe()
 
 
-def _dressed(person: Seated, shape: Mapping[str, float], rng: Generator) -> Occupant:
-    return Occupant(Figure(shape, draw_outfit(rng)), person.seat)
+def _behind(rng: Generator) -> Kind:
+    """Anybody but a baby."""
+    while (kind := draw_kind(int(rng.integers(3)), rng)).name == "infant_seat":
+        pass
+    return kind
+
+
+def _loads(people: Mapping[str, Seated], share: float, rng: Generator) -> list[Block]:
+    found = [
+        draw_load(person.seat.hip, person.sitter.stature.size, share, rng)
+        for person in people.values()
+        if person.wheel is None and not person.seat.facing
+    ]
+    return [load for load in found if load is not None]
+
+
+def _dressed(
+    person: Seated, shape: Mapping[str, float], variety: Variety, rng: Generator
+) -> Occupant:
+    outfit = draw_headwear(draw_outfit(rng), variety, rng)
+    return Occupant(Figure(shape, outfit), person.seat)
+
+
+def draw_headwear(outfit: Outfit, variety: Variety, rng: Generator) -> Outfit:
+    """The same, with hat, glasses and mask as often as wanted."""
+    glasses, hats, masks = rng.random(3) < (variety.glasses, variety.hats, variety.masks)
+    dark, peak = rng.random(2) < (0.3, 0.5)
+    colors = rng.uniform(0.05, 0.8, (2, 3))
+    pale = np.array([0.93, 0.95, 0.96]) if rng.random() < 0.5 else colors[1]
+    return replace(
+        outfit,
+        hat=("cap" if peak else "beanie") if hats else "",
+        hat_color=_color(colors[0]),
+        glasses=("dark" if dark else "clear") if glasses else "",
+        mask=_color(pale) if masks else None,
+    )
 
 
 def draw_outfit(rng: Generator) -> Outfit:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from kpcomplete.cabin.landmarks import NAMES
 from kpcomplete.cabin.mesh import Mesh
 from kpcomplete.cabin.proxies import boxes
-from kpcomplete.cabin.rays import Boxes, Solids
+from kpcomplete.cabin.rays import Solids
 from kpcomplete.cabin.reach import frame
-from kpcomplete.cabin.shapes import box
+from kpcomplete.cabin.shapes import Block, box
 from kpcomplete.cabin.sitter import Span
 from kpcomplete.cabin.themes import HELD
 
@@ -71,16 +71,19 @@ def mesh(span: Span, landmarks: Array, time: float) -> Mesh:
     return box((0.0, 0.0, 0.0), SIZES[what], COLORS[what], 0.006).mesh().moved(turn[0], shift)
 
 
-def draw_load(hip: Array, size: float, rng: Generator) -> Boxes | None:
-    """A bag or a box on a lap, now and then.
+def draw_load(hip: Array, size: float, share: float, rng: Generator) -> Block | None:
+    """A soft bag or a box on a lap, now and then.
 
     Args:
         hip: where its owner sits, metres, shape (3,).
         size: of the owner's arms, a share of a grown-up's.
+        share: how often there is one.
         rng: draws whether and what.
     """
-    if rng.random() > 0.12:
+    if rng.random() >= share:
         return None
     lengths = rng.uniform((0.22, 0.12, 0.12), (0.42, 0.30, 0.34))
     center = hip + size * np.array([0.0, -0.28, 0.10]) + [0.0, 0.0, lengths[2] / 2.0]
-    return boxes(center[None, None], np.eye(3)[None, None], lengths[None] / 2.0)
+    soft = rng.random() < 0.6
+    color = rng.uniform(0.05, 0.7, 3) if soft else np.array([0.62, 0.47, 0.31])
+    return box(center, lengths, color.tolist(), 0.05 if soft else 0.006)

@@ -40,6 +40,8 @@ class Contents:
         cameras: As `kpcomplete.camera.Camera.as_dict`, C a clip.
         causes: Names of what the numbers in the tensor ``causes`` mean.
         postures: Names of what the numbers in the tensor ``posture`` mean.
+        edition: Of the simulation, see `kpcomplete.cabin.edition`: the same seed of another one
+            gives other data of the same bodies.
     """
 
     KEY: ClassVar[str] = "kpcomplete"
@@ -58,6 +60,7 @@ class Contents:
     cameras: Sequence[Sequence[Mapping[str, Any]]] = field(default_factory=list)
     causes: Sequence[str] = field(default_factory=list)
     postures: Sequence[str] = field(default_factory=list)
+    edition: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,6 @@
+"""Which edition of the simulated cabin a seed was drawn by."""
+
+#: Rises when the same seed gives other data than before. People of `crowd.Crowd` stay the same
+#: bodies: who was held out of training stays held out.
+#: 1: the first. 2: what hides joints by nearer solids; loads in laps have a shape.
+EDITION = 2
