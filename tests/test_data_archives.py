@@ -11,10 +11,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_module
 
+from kpcomplete import limits
 from kpcomplete.archive import read_archive
 from kpcomplete.data.archives import Archives
 from kpcomplete.data.mapped import MappedSet
-from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.errors import KpcompleteError, SettingError, SourceError
 from kpcomplete.sampler import Sampler
 from kpcomplete.sink.archive import Archive
 
@@ -148,3 +149,37 @@ def test_the_experiment_composes():
     with initialize_config_module("kpcomplete.conf", version_base="1.3"):
         cfg = compose("train", ["experiment=archives", "dataset=x", "held_out=[y]"])
     assert cfg.data.archives.dataset == "x"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"frame": 2**31 - 1}, "or say too little for so many"),
+        ({"fps": 0}, "fps cannot be 0"), ({"fps": None}, "TypeError"),
+        ({"seats": [str(i) for i in range(300)]}, "300 seats or 33 joints are too many"),
+        ({"seats": 3}, "TypeError"), ({"skeleton": []}, "skeleton"),
+        ({"skeleton": "[" * 99}, "nested too deeply"), ({"source": "HALF"}, "surrogates"),
+    ],
+)  # fmt: skip
+def test_archives_that_ask_for_too_much_are_refused(change, said, folder):
+    path = folder / "a/ride.parquet"
+    table = pq.read_table(path)
+    about = json.loads(pq.read_metadata(path).metadata[b"kpcomplete"])
+    if "frame" in change:
+        frame = table["frame"].to_numpy().copy()
+        frame[-66:] = change["frame"]
+        table = table.set_column(0, "frame", pa.array(frame))
+    text = json.dumps(about | change).replace("HALF", r"\ud800")
+    text = text.replace('"' + "[" * 99 + '"', "[" * 99 + "]" * 99)
+    pq.write_table(table.replace_schema_metadata({"kpcomplete": text}), path)
+    with pytest.raises(KpcompleteError, match=said):
+        Archives(dataset=str(folder / "a"), min_confidence=0.0).load()
+
+
+def test_memory_that_is_not_there_is_not_asked_for(monkeypatch):
+    monkeypatch.setattr(limits, "_free_memory", lambda: 2e9)
+    limits.check_rows(15_000_000, 10**9, 15_000_000)
+    with pytest.raises(ValueError, match=r"30000000 points take 3\.0 GB .* 2\.0 GB are free"):
+        limits.check_rows(30_000_000, 10**9, 30_000_000)
+    monkeypatch.undo()
+    assert 1e6 < limits._free_memory() < 1e15

@@ -11,6 +11,7 @@ import pytest
 
 from kpcomplete.archive import read_archive
 from kpcomplete.errors import MissingDependencyError, OutputError, SettingError
+from kpcomplete.exporter._naming import distinct
 from kpcomplete.exporter.coco import Coco
 from kpcomplete.exporter.csv import Csv
 from kpcomplete.exporter.netcdf import Netcdf
@@ -193,6 +194,25 @@ def test_trc_in_metres_has_y_up(recording, tmp_path):
     assert head["Units"] == "m"
     np.testing.assert_allclose(values[0, 2:5], [0.1, -0.2, -1.5], atol=1e-6)
     assert np.isnan(values[3, 2 + 12 : 2 + 15]).all()
+
+
+def test_trc_of_seats_with_odd_names_overwrites_no_file(recording, tmp_path):
+    nobody = recording.raw["codriver"]
+    seats = dict.fromkeys(["a/b", "a_b", "../../A_B", "x" * 300], nobody)
+    odd = replace(recording, raw=seats, completed=seats, joints3d={}, std3d={}, classes={})
+    paths = Trc()(odd, tmp_path / "a.trc")
+    assert [p.name for p in paths[:3]] == ["a_a_b.trc", "a_a_b_2.trc", "a_.._.._A_B.trc"]
+    assert {p.parent for p in paths} == {tmp_path}
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    assert distinct(["a", "A", "a_2", "A"]) == {"a": "a", "A": "A_2", "a_2": "a_2_2"}
+
+
+@pytest.mark.parametrize("name", ["../../x/\0a\n.mp4", "..", "", "\ud800"])
+def test_openpose_stays_in_its_folder(name, recording, tmp_path):
+    files = OpenPose()(replace(recording, name=name), tmp_path / "out")
+    assert {f.parent for f in files} == {tmp_path / "out"}
+    assert sorted((tmp_path / "out").iterdir()) == sorted(files)
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
 def test_trc_of_nobody_names_who_is_there(recording, tmp_path):

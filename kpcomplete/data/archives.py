@@ -1,6 +1,5 @@
 """Results of ``kpcomplete process`` at rest, in any number of folders, as training material."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import torch
 
+from kpcomplete import limits
 from kpcomplete.archive import FORMAT, KEY
 from kpcomplete.data.mapped import Growing, MappedSet
 from kpcomplete.errors import SettingError, SourceError
@@ -85,11 +85,12 @@ class Archives:
         roots = [self.dataset] if isinstance(self.dataset, str) else list(self.dataset)
         empty = True
         for root in roots:
-            for name, fragment in _fragments(root):
+            for name, fragment, size in _fragments(root):
                 empty = False
                 try:
-                    yield from self._parts_of(name, fragment)
-                except (pa.ArrowException, OSError, LookupError, ValueError) as error:
+                    yield from self._parts_of(name, fragment, size)
+                except (pa.ArrowException, OSError, LookupError, ValueError, TypeError,
+                        AttributeError, ArithmeticError) as error:  # fmt: skip
                     raise SourceError(
                         f"{name!r} of {root} must be an archive, but reading it says: "
                         f"{type(error).__name__}: {error}"
@@ -97,7 +98,7 @@ class Archives:
         if empty:
             raise SourceError(f"{self.dataset} must hold results of process, but has no archive")
 
-    def _parts_of(self, name: str, fragment: Any) -> "Iterator[Part]":
+    def _parts_of(self, name: str, fragment: Any, size: int) -> "Iterator[Part]":
         about = _about(fragment)
         if about is None:
             return  # a table of something else
@@ -105,6 +106,12 @@ class Archives:
         seats = [s for s in about["seats"] if self.seats is None or s in self.seats]
         if not seats:
             return
+        if len(seats) > limits.MAX_PEOPLE or len(skeleton) > limits.MAX_JOINTS:
+            raise ValueError(f"{len(seats)} seats or {len(skeleton)} joints are too many")
+        fps, rows = float(about["fps"]), fragment.metadata.num_rows
+        if not 0 < fps <= limits.MAX_RATE:
+            raise ValueError(f"fps cannot be {fps:g}")
+        limits.check_rows(rows, size)
         x, y, sure = _COLUMNS[self.completed]
         table = fragment.to_table(
             columns=["frame", "seat", "joint", x, y, sure],
@@ -114,14 +121,15 @@ class Archives:
         if not table.num_rows:
             return
         frame = table["frame"].to_numpy()
-        first, count = int(frame.min()), int(np.ptp(frame)) + 1
+        first, count = int(frame.min()), int(frame.max()) - int(frame.min()) + 1
+        limits.check_rows(rows, size, len(seats) * count * len(skeleton))
         dense = np.full((len(seats), count, len(skeleton), 2), np.nan, dtype=np.float32)
         place = (_codes(table["seat"], seats), frame - first,
                  _codes(table["joint"], list(skeleton.joints)))  # fmt: skip
         dense[(*place, 0)], dense[(*place, 1)] = table[x].to_numpy(), table[y].to_numpy()
         for seat, points in zip(seats, dense, strict=True):
             canonical = convert(points, skeleton, Skeleton.load(CANONICAL))
-            yield Part(file=name, seat=seat, fps=float(about["fps"]), points=canonical)
+            yield Part(file=name, seat=seat, fps=fps, points=canonical)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,8 +149,8 @@ class Part:
     points: Array
 
 
-def _fragments(root: str) -> Iterator[tuple[str, Any]]:
-    """Yield path and fragment of each Parquet file that may be an archive, in order."""
+def _fragments(root: str) -> Iterator[tuple[str, Any, int]]:
+    """Yield path, fragment and bytes of each Parquet file that may be an archive, in order."""
     import fsspec
 
     try:
@@ -157,14 +165,14 @@ def _fragments(root: str) -> Iterator[tuple[str, Any]]:
         if name.endswith(".parquet") and not hidden and not other:
             try:
                 data = ds.dataset(path, format="parquet", filesystem=files)
-                yield name, next(iter(data.get_fragments()))
+                yield name, next(iter(data.get_fragments())), int(files.size(path))
             except (pa.ArrowException, OSError) as error:
                 raise SourceError(f"{path} must be a whole Parquet file, but {error}") from error
 
 
 def _about(fragment: Any) -> dict[str, Any] | None:
     text = (fragment.metadata.metadata or {}).get(KEY)
-    about = None if text is None else json.loads(text)
+    about = None if text is None else limits.parse(text)
     if not isinstance(about, dict) or "skeleton" not in about:
         return None
     if about.get("format") != FORMAT:

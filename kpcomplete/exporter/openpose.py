@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from kpcomplete.exporter._naming import printable
 from kpcomplete.output import whole
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.recording import Recording
@@ -39,7 +40,7 @@ class OpenPose:
     def __call__(self, recording: Recording, path: str | os.PathLike[str], /) -> tuple[Path, ...]:
         if self.skeleton is not None:
             recording = recording.to(Skeleton.load(self.skeleton))
-        stem = Path(recording.name).stem
+        stem = printable(Path(recording.name).stem)
         people = [_flat(p) for p in recording.poses(completed=self.completed).values()]
         names = [f"{stem}_{frame:012d}_keypoints.json" for frame in recording.frames]
         with whole(path, folder=True) as folder:

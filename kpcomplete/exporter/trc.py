@@ -1,7 +1,6 @@
 """Marker trajectories for OpenSim."""
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from kpcomplete.errors import SettingError
+from kpcomplete.exporter._naming import distinct, printable
 from kpcomplete.output import whole
 from kpcomplete.pose import Array
 from kpcomplete.recording import Recording
@@ -23,7 +23,8 @@ class Trc:
 
     With 3D joints the unit is m and the axes are turned from the camera's to a ground with y up:
     x right, y up, z towards the camera. Without, x and y are the image's pixels, y down, and z
-    is 0, unit px, as Sports2D writes them. What is missing is blank.
+    is 0, unit px, as Sports2D writes them. What is missing is blank. Characters of a seat that no
+    file's name should have become ``_``; seats that are the same then are numbered.
 
     Args:
         skeleton: Name of the skeleton to write; None keeps the recording's.
@@ -73,12 +74,12 @@ class Trc:
 def _paths(path: Path, seats: list[str]) -> dict[str | None, Path]:
     if len(seats) < 2:
         return {seats[0] if seats else None: path}
-    safe = {seat: re.sub(r"[^\w.-]", "_", seat) for seat in seats}
-    return {seat: path.with_name(f"{path.stem}_{safe[seat]}.trc") for seat in seats}
+    return {seat: path.with_name(f"{path.stem}_{n}.trc") for seat, n in distinct(seats).items()}
 
 
 def _header(recording: Recording, name: str, unit: str) -> str:
-    joints, rate, count = recording.skeleton.joints, f"{recording.fps:g}", len(recording)
+    joints = [printable(joint) for joint in recording.skeleton.joints]
+    rate, count = f"{recording.fps:g}", len(recording)
     labels = "\t".join(f"X{i}\tY{i}\tZ{i}" for i in range(1, len(joints) + 1))
     values = [rate, rate, count, len(joints), unit, rate, 1, count]
     return (
