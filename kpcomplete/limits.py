@@ -42,7 +42,8 @@ def parse(text: str | bytes) -> Any:
             "the most"
         )
     found = json.loads(text, parse_constant=refuse)
-    if (r"\ud" if isinstance(text, str) else rb"\ud") in text.lower():  # halves of characters
+    plain = text.encode(errors="replace") if isinstance(text, str) else text
+    if rb"\ud" in plain or rb"\uD" in plain:  # halves of characters
         json.dumps(found, ensure_ascii=False).encode()
     return found
 
