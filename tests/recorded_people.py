@@ -18,6 +18,8 @@ SKELETON = Skeleton.load("blazepose33")
 INFO = StreamInfo(name="ride.mp4", fps=30.0, image_size=(640, 480))
 HIDDEN = slice(23, 33)  # hips and legs are completed
 MISSING = slice(29, 33)  # feet are not
+TASKS = {"position": ("in_position", "leaning_forward", "unknown")}
+CARRIES = 15  # the left wrist carries decisions
 
 
 def camera(*, posed: bool = False) -> Camera:
@@ -28,7 +30,13 @@ def camera(*, posed: bool = False) -> Camera:
 
 
 def recorded(
-    path: Path, *, length: int = 40, solid: bool = True, posed: bool = False, name: str = INFO.name
+    path: Path,
+    *,
+    length: int = 40,
+    solid: bool = True,
+    posed: bool = False,
+    decided: bool = False,
+    name: str = INFO.name,
 ) -> Path:
     """Write the driver and the child of the bundled clip as if they had been processed well."""
     people = {}
@@ -54,9 +62,23 @@ def recorded(
             observed=observed, completed=completed,
             joints3d=true.joints3d[:length] if solid else None, std3d=std if solid else None,
         )  # fmt: skip
+        if decided:
+            likely = np.tile(np.array([0.1, 0.9, 0.0], np.float32), (length, 1))
+            carried = np.zeros((length, 33), np.float32)
+            carried[:, CARRIES] = 2.0
+            people[seat] = replace(
+                people[seat], classes={"position": likely}, carried=carried,
+                decisions={"position": np.ones(length, np.int16)},
+            )  # fmt: skip
     source = type("Source", (), {"info": replace(INFO, length=length, name=name)})()
     times = np.arange(length) / INFO.fps
     frames = tuple(Frame(index=i, time=float(times[i])) for i in range(length))
     with Archive(path=path, source=source) as archive:
-        archive.write(Result(frames=frames, people=people, camera=camera(posed=posed)))
+        archive.write(
+            Result(
+                frames=frames, people=people, camera=camera(posed=posed),
+                tasks=TASKS if decided else {}, explained="position" if decided else None,
+                decided_after=0.7 if decided else None,
+            )
+        )  # fmt: skip
     return path

@@ -121,8 +121,8 @@ def test_warnings_and_pictures_follow_decisions():
     assert np.abs(np.diff(np.array(warned, int))).sum() == 1
     assert (warned[0], warned[-1]) == (False, True)
     person = results[-1].people["driver"]  # frame 119 says in_position
-    assert said(person, 0, TASKS) == ["phone 0 %"]
-    assert said(replace(person, decisions={}), 0, TASKS) == ["in position 100 %"]
+    assert said(person, 0, TASKS) == ["phone (0 %)"]
+    assert said(replace(person, decisions={}), 0, TASKS) == ["in position (100 %)"]
     nothing = replace(person, classes={"position": np.array([[0, 0, 1.0]])}, decisions={})
     assert said(nothing, 0, TASKS) == ["position unknown"]
     assert said(made.driver(1), 0, TASKS) == []

@@ -7,7 +7,7 @@ from recorded_people import SKELETON, camera
 from kpcomplete import sample
 from kpcomplete.cabin.cameras import mirror
 from kpcomplete.errors import SettingError
-from kpcomplete.scene import colours, lettering, surroundings
+from kpcomplete.scene import clear, colours, lettering, surroundings
 from kpcomplete.scene.body import body, opacity
 from kpcomplete.scene.light import shade, sieve
 from kpcomplete.scene.parts import Label, Mesh, Scene, merge
@@ -17,6 +17,7 @@ from kpcomplete.scene.view import View
 
 UP = np.array([[0.0, 0, 1]])
 RED = np.array([[1.0, 0, 0, 1]])
+HALF = np.array([1, 1, 1, 0.5])
 
 
 def solid():
@@ -184,3 +185,31 @@ def test_the_bar_shows_how_far_it_is_and_what_colours_mean():
     assert (image == [255, 0, 0]).all(axis=-1).any()
     assert len(lettering.bar(scene, 400, 1.0, ("a", "b"))) > len(image)
     assert lettering.word("füße", (1, 1, 1), 1.0).max() > 200  # no letter is too odd
+
+
+def test_a_head_is_between_the_ears_and_a_neck_below_it():
+    points = np.full((33, 3), np.nan)
+    ears = SKELETON.indices(["left_ear", "right_ear"])
+    points[ears] = [(0.07, 0, 1.0), (-0.07, 0, 1.0)]
+    without_neck = body(points, SKELETON)
+    away = np.linalg.norm(without_neck.vertices - [0, 0, 1.0], axis=1)
+    assert away.max() == pytest.approx(0.6 * 0.14, abs=1e-3)
+    points[SKELETON.indices(["left_shoulder", "right_shoulder"])] = [(0.2, 0, 0.8), (-0.2, 0, 0.8)]
+    middle = np.abs(body(points, SKELETON).vertices[:, :2]).max(axis=1) < 0.05
+    assert body(points, SKELETON).vertices[middle, 2].min() < 0.85
+    assert len(body(points, SKELETON).vertices) > len(without_neck.vertices)
+    points[ears[0]] = np.nan
+    assert body(points, SKELETON).vertices[:, 2].max() < 1.03  # no head without both ears
+
+
+def test_what_is_translucent_is_split_into_solid_scenes():
+    solid, half = balls(np.zeros((1, 3)), 0.1, RED), balls(np.ones((1, 3)), 0.1, RED * HALF)
+    scene = Scene(meshes={"solid": solid, "both": merge([solid, half])})
+    found = clear.layers(scene)
+    assert found.behind.meshes["solid"] is found.share.meshes["solid"] is solid
+    assert len(found.behind.meshes["both"].triangles) == len(solid.triangles)
+    assert (found.before.meshes["both"].colours[:, 3] == 1).all()
+    share = found.share.meshes["both"]
+    assert not share.lit
+    assert set(share.colours[:, 0].round(3).tolist()) == {1.0, 0.5}
+    assert clear.layers(Scene(meshes={"solid": solid})) is None

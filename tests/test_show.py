@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
-from recorded_people import HIDDEN, INFO, SKELETON, camera, recorded
+from recorded_people import CARRIES, HIDDEN, INFO, SKELETON, camera, recorded
 
 from kpcomplete import sample
 from kpcomplete.completer.interpolate import Interpolate
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.errors import MissingDependencyError, SettingError, SourceError
+from kpcomplete.format._controls import without
 from kpcomplete.frame import Frame
 from kpcomplete.lifter.planar import Planar
 from kpcomplete.occlusion import Occlusion
+from kpcomplete.scene import colours
 from kpcomplete.scene.parts import Scene
 from kpcomplete.show import Show, _film, _mapping
 from kpcomplete.show._film import Film
@@ -211,8 +213,8 @@ def test_a_picked_latent_shows_its_person(latents):
 
 def test_seats_and_times_colour_latents(latents):
     def paint(variant):
-        colours = latents.scene(0, variant).meshes["points"].colours
-        return colours.reshape(len(latents), -1, 4)[:, 0, :3]
+        painted = latents.scene(0, variant).meshes["points"].colours
+        return painted.reshape(len(latents), -1, 4)[:, 0, :3]
 
     seats = [moment.seat for moment in latents._moments]
     assert len(np.unique(paint("seat"), axis=0)) == len(set(seats)) == 2
@@ -283,9 +285,50 @@ def test_robustness_measures_from_the_truth_where_it_is_known(result):
     np.testing.assert_allclose(off[shoulders], 0, atol=1e-4)
 
 
+def test_errors_in_the_image_are_those_of_completion(robustness):
+    frame = 12
+    cast, trial = robustness._cast, robustness._trials[2]
+    gone = trial.state["driver"][frame] == 1
+    off = robustness.error_in_image(2, "driver", frame)
+    true = cast.camera.project(trial.points["driver"][frame])  # lifted joints stay on their rays
+    there = cast.recording.completed["driver"].keypoints[frame]
+    np.testing.assert_allclose(off[gone], np.linalg.norm(true - there, axis=1)[gone], atol=2)
+    assert np.nanmax(off[~gone]) < 0.01 < off[gone].mean()
+    assert " px off" in robustness.scene(2 * 25 + frame, "in the image").caption
+    flat, solid = (
+        robustness.scene(2 * 25 + frame, variant).meshes["driver"].colours
+        for variant in ("in the image", "one level")
+    )
+    assert (flat != solid).any()
+
+
 def test_severe_levels_are_redder(robustness):
     def redness(level):
-        colours = robustness.scene(level * 25 + 12, "one level").meshes["driver"].colours
-        return (colours[:, 0] - colours[:, 2]).mean()
+        painted = robustness.scene(level * 25 + 12, "one level").meshes["driver"].colours
+        return (painted[:, 0] - painted[:, 2]).mean()
 
     assert redness(0) < redness(2)
+
+
+def test_names_tell_what_was_decided_and_halos_why(tmp_path):
+    path = str(recorded(tmp_path / "a.parquet", length=4, decided=True))
+    show = Player(path=path, truth="sample")
+    scene = show.scene(2, "completed")
+    assert "explanation" in show.layers
+    assert [x.text for x in scene.labels] == [f"{s}: leaning forward" for s in show.seats]
+    assert ("why this position", colours.CARRIES) in scene.legend
+    cast = Cast.of(path)
+    wrists = np.array([cast.completed[seat][2, CARRIES] for seat in show.seats])
+    away = np.linalg.norm(scene.meshes["explanation"].vertices[:, None] - wrists, axis=-1)
+    np.testing.assert_allclose(away.min(axis=1), 0.06, atol=0.001)  # around these, and no others
+    assert scene.meshes["explanation"].colours[:, 3].max() < 1
+    beside = show.scene(2, "side by side")
+    assert [n for n in beside.meshes if n.startswith("explanation")] == ["explanation completed"]
+    bare = without(scene, {"driver", "explanation"})
+    assert [x.text for x in bare.labels] == ["passenger: leaning forward"]
+    assert "explanation" not in bare.meshes
+
+
+def test_without_a_head_nothing_is_explained(player):
+    assert "explanation" not in player.layers
+    assert {x.text for x in player.scene(3, "completed").labels} == set(player.seats)

@@ -17,10 +17,11 @@ SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 HELP = (
     "SPACE play | LEFT RIGHT step | UP DOWN chapter or 1 s | HOME END | [ ] speed | L loop | "
     "V variant | C view | R reset view",
-    "1-9 seats | K car | I camera image | G ground | T trails | N names | P picture | M mp4 | "
-    "H help | Q quit | drag turn, right drag move, wheel zoom, click bar or point",
+    "1-9 seats | K car | I camera image | G ground | T trails | N names | X why | P picture | "
+    "M mp4 | H help | Q quit | drag turn, right drag move, wheel zoom, click bar or point",
 )
-_LAYERS = {"K": "car", "I": "camera", "G": "ground", "T": "trails", "N": "names"}
+_LAYERS = {"K": "car", "I": "camera", "G": "ground", "T": "trails", "N": "names",
+           "X": "explanation"}  # fmt: skip
 
 
 class Controls:
@@ -198,7 +199,7 @@ def without(scene: Scene, hidden: set[str] | frozenset[str]) -> Scene:
     """Return a scene without layers and what belongs to them, as ``driver raw`` to ``driver``."""
     every = [*scene.meshes, *scene.pictures]
     gone = {name for name in every if any(name == h or name.startswith(f"{h} ") for h in hidden)}
-    labels = [label for label in scene.labels if label.text not in hidden]
+    labels = [label for label in scene.labels if (label.layer or label.text) not in hidden]
     return replace(scene, labels=labels).without(frozenset(gone | set(hidden)))
 
 

@@ -13,7 +13,9 @@ from kpcomplete.skeleton import Skeleton
 _THICK, _LIMB, _THIN = 0.030, 0.024, 0.007  # metres: trunk, arms and legs, face and hands
 _TRUNK = ("shoulder", "hip", "neck", "spine", "thorax", "pelvis")
 _LIMBS = ("elbow", "wrist", "knee", "ankle")
+_EARS, _HEAD, _NECK = 0.6, (0.06, 0.1), 0.45  # radius of a head: of its ears' distance, in metres
 _CERTAIN, _VAGUE = 0.02, 0.20  # metres of a standard deviation, from opaque to all but gone
+_FAINT = 0.15  # what carries less of a decision has no halo
 _LEAST, _MOST, _UNKNOWN = 0.25, 0.9, 0.6  # opacity of what is completed
 
 
@@ -72,8 +74,9 @@ def painted(points: Array, skeleton: Skeleton, paint: Array, *, thickness: float
         points: ``[J, 3]`` metres, NaN where unknown; such joints, and bones to them, are left out.
         skeleton: Of the joints.
         paint: ``[J, 4]``.
-        thickness: Of joints and bones.
+        thickness: Of joints and bones; who is thinner than usual has no head.
     """
+    head = _head(points, skeleton, paint) if thickness >= 1 else []
     known = np.isfinite(points).all(axis=-1)
     bones = skeleton.bone_indices[known[skeleton.bone_indices].all(axis=1)]
     radii = thickness * _radii(skeleton)
@@ -86,8 +89,30 @@ def painted(points: Array, skeleton: Skeleton, paint: Array, *, thickness: float
         [
             balls(points[known].astype(np.float64), radii[known], paint[known]),
             rods(ends[:, 0], ends[:, 1], thin, hues),
+            *head,
         ]
     )
+
+
+def _head(points: Array, skeleton: Skeleton, paint: Array) -> list[Mesh]:
+    """Return a ball between the ears and a neck below it, if their joints are known."""
+    names = ("left_ear", "right_ear", "left_shoulder", "right_shoulder")
+    if not set(names) <= set(skeleton.joints):
+        return []
+    of = skeleton.indices(names)
+    ears, shoulders = points[of[:2]].astype(np.float64), points[of[2:]].astype(np.float64)
+    if not np.isfinite(ears).all():
+        return []
+    hue = np.append(0.3 * paint[of[:2], :3].mean(axis=0) + 0.7 * np.asarray(colours.MIDDLE),
+                    paint[of[:2], 3].min())  # fmt: skip
+    radius = float(np.clip(_EARS * np.linalg.norm(ears[0] - ears[1]), *_HEAD))
+    middle = ears.mean(axis=0)
+    found = [balls(middle[None], radius, hue[None], rows=14)]
+    if np.isfinite(shoulders).all():
+        low = shoulders.mean(axis=0)
+        hue[3] = min(hue[3], paint[of[2:], 3].min())
+        found.append(rods(low[None], middle[None], _NECK * radius, hue[None]))
+    return found
 
 
 def flat(
@@ -106,6 +131,20 @@ def flat(
     across, down = corners[1] - corners[0], corners[3] - corners[0]
     points: Array = corners[0] + share[:, :1] * across + share[:, 1:] * down
     return painted(points, skeleton, paint, thickness=0.6)
+
+
+def halos(points: Array, shares: Array) -> Mesh:
+    """Return a cloud around joints, the larger and denser the more they carry a decision.
+
+    Args:
+        points: ``[J, 3]`` metres, NaN where unknown.
+        shares: ``[J]`` 0..1.
+    """
+    shown = np.isfinite(points).all(axis=-1) & (shares > _FAINT)
+    share = shares[shown].astype(np.float64)
+    hues = np.tile(np.array([*colours.CARRIES, 0.0]), (len(share), 1))
+    hues[:, 3] = 0.25 + 0.3 * share
+    return balls(points[shown].astype(np.float64), 0.025 + 0.035 * share, hues)
 
 
 @cache

@@ -13,6 +13,7 @@ def _rgb(colour: draw.Colour) -> RGB:
 
 
 LEFT, RIGHT, MIDDLE, RAW = (_rgb(c) for c in (draw.LEFT, draw.RIGHT, draw.MIDDLE, draw.RAW))
+CARRIES = _rgb(draw.CARRIES)
 COMPLETED: RGB = (0.80, 0.47, 0.65)  # reddish purple: told from both sides by the colour-blind too
 TRUTH: RGB = (0.0, 0.62, 0.45)
 BACKGROUND: RGB = (0.10, 0.11, 0.14)

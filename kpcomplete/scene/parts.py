@@ -61,11 +61,13 @@ class Label:
         text: One line.
         place: ``[3]`` metres.
         colour: Of the letters.
+        layer: With which it comes and goes.
     """
 
     text: str
     place: Array
     colour: RGB = (0.92, 0.92, 0.92)
+    layer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

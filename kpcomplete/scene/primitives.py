@@ -12,7 +12,13 @@ _AROUND, _ALONG = 12, 8  # faces of a rod; so fine that it can be seen through, 
 
 
 def balls(
-    centres: Array, radii: Array | float, colours: Array, *, fine: bool = True, lit: bool = True
+    centres: Array,
+    radii: Array | float,
+    colours: Array,
+    *,
+    fine: bool = True,
+    lit: bool = True,
+    rows: int = 6,
 ) -> Mesh:
     """Return a ball at each place.
 
@@ -22,10 +28,11 @@ def balls(
         colours: ``[N, 4]``.
         fine: Round; else with the 8 faces of an octahedron, for thousands of them.
         lit: Light falls on them.
+        rows: Of faces, from pole to pole, of a round one.
     """
     if not len(centres):
         return merge([])
-    shape, triangles = _ball(6, 12) if fine else _octahedron()
+    shape, triangles = _ball(rows, 2 * rows) if fine else _octahedron()
     size = np.broadcast_to(np.asarray(radii, np.float64), len(centres))
     vertices = centres[:, None] + size[:, None, None] * shape
     return _copies(vertices, triangles, colours, lit)

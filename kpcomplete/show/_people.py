@@ -10,6 +10,7 @@ from kpcomplete import sample
 from kpcomplete.archive import Recording, read_archive
 from kpcomplete.camera import Camera
 from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.head import UNKNOWN
 from kpcomplete.pose import Array
 from kpcomplete.scene.placing import place
 from kpcomplete.skeleton import Skeleton, convert
@@ -71,6 +72,16 @@ class Cast:
     def seats(self) -> tuple[str, ...]:
         """Names of those who have 3D joints."""
         return tuple(self.completed)
+
+    def said(self, seat: str, moment: int) -> str:
+        """Return what was decided of somebody, in words; nothing if nothing was."""
+        names = self.recording.tasks
+        found = [
+            names[task][numbers[moment]]
+            for task, numbers in self.recording.decisions.get(seat, {}).items()
+            if numbers[moment] >= 0
+        ]
+        return ", ".join(name.replace("_", " ") for name in found if name != UNKNOWN)
 
     def __len__(self) -> int:
         return len(self.recording)

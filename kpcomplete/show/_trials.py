@@ -34,12 +34,14 @@ class Trial:
         level: Severity.
         points: ``[T, J, 3]`` metres in the camera's frame, NaN where unknown.
         std: ``[T, J]`` metres.
+        pixels: ``[T, J, 2]`` places in the image, NaN where unknown.
         state: ``[T, J]``, values of `kpcomplete.pose.Visibility`.
     """
 
     level: str
     points: Mapping[str, Array]
     std: Mapping[str, Array]
+    pixels: Mapping[str, Array]
     state: Mapping[str, Array]
 
 
@@ -94,6 +96,7 @@ def _trial(level: str, pipeline: Pipeline, source: Source, seats: list[str], len
     joints = 33
     points = {seat: np.full((length, joints, 3), np.nan, np.float32) for seat in seats}
     std = {seat: np.full((length, joints), np.nan, np.float32) for seat in seats}
+    pixels = {seat: np.full((length, joints, 2), np.nan, np.float32) for seat in seats}
     state = {seat: np.zeros((length, joints), np.uint8) for seat in seats}
     start = 0
     for result in pipeline.run(source):
@@ -101,9 +104,10 @@ def _trial(level: str, pipeline: Pipeline, source: Source, seats: list[str], len
         for seat in set(seats) & set(result.people):
             person = result.people[seat]
             state[seat][frames] = person.completed.visibility
+            pixels[seat][frames] = person.completed.keypoints
             if person.joints3d is not None:
                 points[seat][frames] = person.joints3d
             if person.std3d is not None:
                 std[seat][frames] = person.std3d
         start = frames.stop
-    return Trial(level=level, points=points, std=std, state=state)
+    return Trial(level=level, points=points, std=std, pixels=pixels, state=state)

@@ -5,10 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
+from kpcomplete.head.explanation import shares
 from kpcomplete.pose import Array
 from kpcomplete.privacy import Anonymize
 from kpcomplete.scene import colours, surroundings
-from kpcomplete.scene.body import body
+from kpcomplete.scene.body import body, halos
 from kpcomplete.scene.parts import RGB, Label, Mesh, Picture, Scene, merge
 from kpcomplete.scene.view import View
 from kpcomplete.show import Chapter
@@ -25,7 +26,8 @@ _WORDS = {"raw": "seen by the detector", "completed": "completed", "truth": "tru
 class Player:
     """Shows the people of a result of ``kpcomplete process`` as bodies of joints and bones.
 
-    What was completed has another colour, and is the more translucent the less certain it is.
+    What was completed has another colour, and is the more translucent the less certain it is. With
+    a head, names tell what was decided, and joints that carried it have halos.
     Variants: ``completed``; ``side by side``: what the detector saw, what was completed, the truth
     where it is known; ``together``: all three in one place; ``seen only``: joints that were seen.
 
@@ -69,7 +71,8 @@ class Player:
         self.fps = recording.fps
         self.variants = (COMPLETED, BESIDE, TOGETHER, SEEN)
         self.seats = self._cast.seats
-        surrounding = ("car", "ground", "camera", "trails", "names")
+        surrounding = ["car", "ground", "camera", "trails", "names"]
+        surrounding += ["explanation"] if recording.carried else []
         self.layers = (*surrounding, *self.seats)
         self.views: Mapping[str, View] = views_of(self._cast.camera, self._cast.middle)
 
@@ -88,6 +91,8 @@ class Player:
             tag = f" {column}" if len(columns) > 1 else ""
             meshes |= {f"{seat}{tag}": mesh for seat, mesh in part.bodies()}
             labels += part.labels(with_title=len(columns) > 1)
+            if column in (COMPLETED, SEEN) and self._cast.recording.carried:
+                meshes[f"explanation{tag}"] = part.explanation()
             if column != "truth" and self._trail:
                 meshes[f"trails{tag}"] = part.trails(self._trail)
             meshes |= self._surroundings(tag, float(shift))
@@ -153,6 +158,8 @@ class Player:
             words.append(("seen by detector", colours.RAW))
         if self._cast.truth and variant in (BESIDE, TOGETHER):
             words.append(("truth", colours.TRUTH))
+        if self._cast.recording.carried and variant != TOGETHER:
+            words.append((f"why this {self._cast.recording.explained}", colours.CARRIES))
         return words
 
 
@@ -204,11 +211,24 @@ class _Column:
             known = points[now][np.isfinite(points[now]).all(axis=-1)]
             if len(known):
                 top = np.append(known[:, :2].mean(axis=0), known[:, 2].max() + 0.16)
-                found.append(Label(text=seat, place=top + self._shift))
+                said = self._cast.said(seat, now) if self._what in (COMPLETED, SEEN) else ""
+                text = f"{seat}: {said}" if said else seat
+                found.append(Label(text=text, place=top + self._shift, layer=seat))
         if with_title:
             place = np.array([0.0, 0.3, 1.55]) + self._shift
             found.append(Label(text=_WORDS[self._what], place=place, colour=colours.FRUSTUM))
         return found
+
+    def explanation(self) -> Mesh:
+        """Return what stands out of each body, as it carries the decision."""
+        now, carried = self._moment, self._cast.recording.carried
+        return merge(
+            [
+                halos(points[now] + self._shift, shares(carried[seat][now]))
+                for seat, points in self._cast.completed.items()
+                if seat in carried
+            ]
+        )
 
     def trails(self, length: int) -> Mesh:
         cast = self._cast

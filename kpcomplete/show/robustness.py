@@ -21,7 +21,7 @@ from kpcomplete.show._views import views_of
 from kpcomplete.skeleton import CANONICAL, Skeleton
 from kpcomplete.window import Window
 
-ONE, ALL = "one level", "all levels"
+ONE, ALL, FLAT = "one level", "all levels", "in the image"
 _APART = 1.5  # metres between levels that stand side by side
 _CLEAR = 0.55  # opacity of joints that were not seen
 _ROOT = ("left_shoulder", "right_shoulder")
@@ -33,7 +33,8 @@ class Robustness:
     Joints are blue where they are right and red where they are ``worst`` off; those that were not
     seen are translucent; thin and green is where they should be: the truth where it is known, else
     what is believed with nothing hidden. Errors are of places relative to the middle of the
-    shoulders. Variants: ``one level`` and ``all levels`` side by side.
+    shoulders. Variants: ``one level`` and ``all levels`` side by side; ``in the image``: errors of
+    completion alone, as metres across the line of sight.
 
     Args:
         path: Result of ``kpcomplete process`` with 3D joints.
@@ -55,7 +56,7 @@ class Robustness:
     """
 
     seats: Sequence[str]
-    variants: Sequence[str] = (ONE, ALL)
+    variants: Sequence[str] = (ONE, ALL, FLAT)
 
     def __init__(
         self,
@@ -103,20 +104,20 @@ class Robustness:
     def scene(self, moment: int, variant: str) -> Scene:
         """Return one severity at a frame, or all of them beside each other."""
         level, frame = divmod(moment, self._length)
-        shown = [self._trials[level]] if variant == ONE else self._trials
+        shown = self._trials if variant == ALL else [self._trials[level]]
         shifts = (np.arange(len(shown)) - (len(shown) - 1) / 2) * _APART
         meshes: dict[str, Mesh] = {}
         labels: list[Label] = []
         for trial, shift in zip(shown, shifts, strict=True):
             tag = f" {trial.level}" if variant == ALL else ""
             for seat in self.seats:
-                parts = self._bodies(trial, seat, frame, np.array([shift, 0.0, 0.0]))
+                parts = self._bodies(trial, seat, frame, np.array([shift, 0.0, 0.0]), variant)
                 meshes |= {f"{seat}{name}{tag}": mesh for name, mesh in parts.items()}
             if variant == ALL:
                 top = self._cast.middle + np.array([shift, 0.0, 0.75])
                 labels.append(Label(text=trial.level.replace("_", " "), place=top))
         pictures: dict[str, Picture] = {}
-        if variant == ONE:
+        if variant != ALL:
             meshes |= {"ground": self._ground, "camera": self._frustum}
             meshes |= {"car": self._car} if self._car is not None else {}
             image = self._film.at(int(self._cast.recording.frames[frame]))
@@ -127,9 +128,9 @@ class Robustness:
             meshes=meshes,
             pictures=pictures,
             labels=labels,
-            caption=f"frame {number} | {self._axis}: {self._word(self._trials[level], frame)}",
+            caption=f"frame {number} | {self._axis}: {self._word(level, frame, variant)}",
             legend=[
-                ("right", _rgb(colours.heat(np.array(0.0)))),
+                ("0 cm off", _rgb(colours.heat(np.array(0.0)))),
                 (f"{100 * self._worst:.0f} cm off", _rgb(colours.heat(np.array(1.0)))),
                 ("truth" if self._cast.truth else "with nothing hidden", colours.TRUTH),
             ],
@@ -148,6 +149,27 @@ class Robustness:
         error: Array = np.linalg.norm(away, axis=-1)
         return error
 
+    def error_in_image(self, level: int, seat: str, frame: int) -> Array:
+        """Return how far completed joints ``[J]`` are off in the image, pixels; NaN if unknown.
+
+        An assumed camera does not tell where in the image the truth is: there it is what is
+        believed with nothing hidden.
+        """
+        if seat in self._cast.truth and not self._cast.camera.assumed:
+            true = self._cast.camera.project(self._should(seat, frame))
+        else:
+            true = self._trials[0].pixels[seat][frame]
+        error: Array = np.linalg.norm(self._trials[level].pixels[seat][frame] - true, axis=-1)
+        return error
+
+    def _off(self, level: int, seat: str, frame: int, variant: str) -> Array:
+        """Return errors ``[J]`` in metres, in space or across the line of sight."""
+        if variant != FLAT:
+            return self.error(level, seat, frame)
+        per_pixel = self._should(seat, frame)[:, 2] / self._cast.camera.fx
+        off: Array = self.error_in_image(level, seat, frame) * per_pixel
+        return off
+
     def _should(self, seat: str, frame: int) -> Array:
         """Return where joints are in truth, ``[J, 3]`` metres in the camera's frame."""
         if seat in self._cast.truth:
@@ -155,9 +177,11 @@ class Robustness:
         found: Array = self._trials[0].points[seat][frame]
         return found
 
-    def _bodies(self, trial: Trial, seat: str, frame: int, shift: Array) -> dict[str, Mesh]:
+    def _bodies(
+        self, trial: Trial, seat: str, frame: int, shift: Array, variant: str
+    ) -> dict[str, Mesh]:
         found, state = trial.points[seat][frame], trial.state[seat][frame]
-        error = self.error(self._trials.index(trial), seat, frame)
+        error = self._off(self._trials.index(trial), seat, frame, variant)
         paint = np.column_stack([colours.heat(error / self._worst), np.ones(len(error))])
         paint[state != Visibility.OBSERVED, 3] = _CLEAR
         known = np.where((state != Visibility.MISSING)[:, None], found, np.nan)
@@ -171,18 +195,25 @@ class Robustness:
                            colour=colours.TRUTH, thickness=0.35),
         }  # fmt: skip
 
-    def _word(self, trial: Trial, frame: int) -> str:
+    def _word(self, level: int, frame: int, variant: str) -> str:
         """Return the severity, how much was hidden, and the mean error of that."""
-        level, errors, hidden = self._trials.index(trial), [], []
+        trial, pixels, errors, hidden = self._trials[level], [], [], 0
         for seat in self.seats:
             gone = trial.state[seat][frame] == Visibility.COMPLETED
-            errors.append(self.error(level, seat, frame)[gone])
-            hidden.append(gone)
+            errors.append(self._off(level, seat, frame, variant)[gone])
+            pixels.append(self.error_in_image(level, seat, frame)[gone])
+            hidden += int(gone.sum())
         name = trial.level if trial.level == UNTOUCHED else trial.level.replace("_", " ")
-        every = np.concatenate(errors)
-        every = every[np.isfinite(every)]
-        mean = f", {100 * every.mean():.1f} cm off" if len(every) else ""
-        return f"{name}, {np.concatenate(hidden).sum()} joints completed{mean}"
+        return (
+            f"{name}, {hidden} joints completed{_mean(errors, 100, 'cm')}{_mean(pixels, 1, 'px')}"
+        )
+
+
+def _mean(errors: Sequence[Array], scale: float, unit: str) -> str:
+    """Return the mean of errors in words; nothing of none."""
+    every = np.concatenate(errors)
+    every = every[np.isfinite(every)]
+    return f", {scale * every.mean():.1f} {unit} off" if len(every) else ""
 
 
 def _rgb(colour: Array) -> tuple[float, float, float]:

@@ -15,6 +15,13 @@ from kpcomplete.skeleton import Skeleton
 
 GREY = 70
 CALM: Colour = (170, 220, 170)
+_MUCH = 0.3  # of what the first joint carries
+_SIDES = ("left", "right")
+_PARTS = {
+    "hand": {"wrist", "pinky", "index", "thumb"},
+    "head": {"nose", "eye", "ear", "mouth"},
+    "foot": {"ankle", "heel", "foot"},
+}
 LARGEST = 16_384  # pixels of a side; H.264 knows no larger ones
 
 
@@ -124,10 +131,24 @@ class Canvas:
         )
 
     def _why(self, carried: Array) -> str:
-        """Return the two joints that carry most, if they carry anything."""
+        """Return the two parts of the body that carry most, if they carry anything."""
         share = shares(carried)
-        first = [i for i in np.argsort(-share)[:2].tolist() if share[i] > 0.3]
-        return ", ".join(self._joints[i].replace("_", " ") for i in first)
+        first = [i for i in np.argsort(-share).tolist() if share[i] > _MUCH]
+        return ", ".join(list(dict.fromkeys(_part(self._joints[i]) for i in first))[:2])
+
+
+def _part(joint: str) -> str:
+    """Return what people call the part of the body that a joint belongs to.
+
+    Example:
+        >>> _part("left_thumb"), _part("nose"), _part("right_elbow")
+        ('left hand', 'head', 'right elbow')
+    """
+    words = joint.split("_")
+    for part, names in _PARTS.items():
+        if names & set(words):
+            return " ".join([*(w for w in words if w in _SIDES and part != "head"), part])
+    return " ".join(words)
 
 
 def said(person: Person, frame: int, tasks: Mapping[str, Sequence[str]]) -> list[str]:
@@ -146,6 +167,6 @@ def said(person: Person, frame: int, tasks: Mapping[str, Sequence[str]]) -> list
             best = int(values.argmax()) if best < 0 else best
             name = names[best].replace("_", " ")
             lines.append(
-                f"{task} unknown" if name == UNKNOWN else f"{name} {100 * values[best]:.0f} %"
+                f"{task} unknown" if name == UNKNOWN else f"{name} ({100 * values[best]:.0f} %)"
             )
     return lines
