@@ -68,7 +68,8 @@ def run(
             begun = time.monotonic()
             tally = disturb(found[work], folder / work, 3 if quick else kills, Random(seed))
             print(f"{work}: {tally.kills} kills, {tally.corrupt} corrupt, {tally.finished} "
-                  f"finished, {tally.unequal} of them unequal, {time.monotonic() - begun:.0f} s",
+                  f"finished, {tally.unequal} of them unequal, {time.monotonic() - begun:.0f} s"
+                  f"{found[work].says()}",
                   *tally.notes[:9], sep="\n  ", flush=True)  # fmt: skip
             for key in figures:
                 figures[key] += getattr(tally, key)
@@ -100,7 +101,9 @@ def works(command: Command, inputs: Sequence[Path]) -> dict[str, Work]:
         check(path)
         recordings.note(path)
 
-    found["live"] = replace(found["live"], check=look, differences=recordings.differences)
+    found["live"] = replace(
+        found["live"], check=look, differences=recordings.differences, says=recordings.says
+    )
     return found
 
 

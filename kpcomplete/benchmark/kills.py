@@ -29,11 +29,13 @@ class Work:
         do: Called in a process of its own, within the folder.
         check: Raises unless a file under its final name is whole.
         differences: Returns what in a finished folder is not as in that of an undisturbed run.
+        says: Returns what else there is to say when all is over.
     """
 
     do: Callable[[], Any]
     check: Callable[[Path], Any]
     differences: Callable[[Path, Path], Sequence[str]]
+    says: Callable[[], str] = str
 
 
 @dataclass

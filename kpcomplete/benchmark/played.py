@@ -60,6 +60,10 @@ class Recordings:
         fps = Played().fps
         self.lost = max(self.lost, (given - count) / fps / SPEED)
 
+    def says(self) -> str:
+        """Return how much was lost."""
+        return f"; a kill lost at most {self.lost:.2f} s"
+
     def differences(self, folder: Path, undisturbed: Path) -> Sequence[str]:
         """Return the recordings that are not what an undisturbed one is up to some frame.
 
