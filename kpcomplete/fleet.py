@@ -112,6 +112,7 @@ def _result(recording: Recording) -> Result:
             observed=raw,
             completed=recording.completed[seat],
             classes=recording.classes.get(seat, {}),
+            decisions=recording.decisions.get(seat, {}),
         )
         for seat, raw in recording.raw.items()
     }

@@ -20,6 +20,7 @@ from kpcomplete.pipeline import Pipeline, run
 from kpcomplete.position import Position
 from kpcomplete.sink._canvas import Canvas, said
 from kpcomplete.sink.archive import Archive
+from kpcomplete.sink.digest import Digest
 from kpcomplete.skeleton import Skeleton
 from kpcomplete.window import Window
 
@@ -126,6 +127,18 @@ def test_warnings_and_pictures_follow_decisions():
     nothing = replace(person, classes={"position": np.array([[0, 0, 1.0]])}, decisions={})
     assert said(nothing, 0, TASKS) == ["position unknown"]
     assert said(made.driver(1), 0, TASKS) == []
+
+
+def test_summaries_count_decisions(tmp_path):
+    given = source()
+    run(
+        pipeline(WINDOWS[0], steady=STEADY),
+        given,
+        [Digest(path=tmp_path / "d.parquet", source=given)],
+    )
+    (seat,) = pq.read_table(tmp_path / "d.parquet").to_pylist()[0]["seats"]
+    share = {row["name"]: row["share"] for row in seat["classes"]}
+    assert 0.3 < share["phone"] < 0.45  # of the frames decided so; 0.5 are likeliest so
 
 
 @pytest.mark.parametrize("window", WINDOWS)

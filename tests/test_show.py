@@ -324,6 +324,7 @@ def test_names_tell_what_was_decided_and_halos_why(tmp_path):
     assert scene.meshes["explanation"].colours[:, 3].max() < 1
     beside = show.scene(2, "side by side")
     assert [n for n in beside.meshes if n.startswith("explanation")] == ["explanation completed"]
+    assert {x.text for x in beside.labels} > set(show.seats)
     bare = without(scene, {"driver", "explanation"})
     assert [x.text for x in bare.labels] == ["passenger: leaning forward"]
     assert "explanation" not in bare.meshes

@@ -143,7 +143,7 @@ def halos(points: Array, shares: Array) -> Mesh:
     shown = np.isfinite(points).all(axis=-1) & (shares > _FAINT)
     share = shares[shown].astype(np.float64)
     hues = np.tile(np.array([*colours.CARRIES, 0.0]), (len(share), 1))
-    hues[:, 3] = 0.25 + 0.3 * share
+    hues[:, 3] = 0.15 + 0.3 * share
     return balls(points[shown].astype(np.float64), 0.025 + 0.035 * share, hues)
 
 

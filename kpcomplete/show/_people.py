@@ -74,12 +74,15 @@ class Cast:
         return tuple(self.completed)
 
     def said(self, seat: str, moment: int) -> str:
-        """Return what was decided of somebody, in words; nothing if nothing was."""
-        names = self.recording.tasks
+        """Return what was decided of somebody, in words; nothing if nothing was.
+
+        Where decisions of one task are explained, it is the only one that counts.
+        """
+        names, explained = self.recording.tasks, self.recording.explained
         found = [
             names[task][numbers[moment]]
             for task, numbers in self.recording.decisions.get(seat, {}).items()
-            if numbers[moment] >= 0
+            if numbers[moment] >= 0 and explained in (None, task)
         ]
         return ", ".join(name.replace("_", " ") for name in found if name != UNKNOWN)
 

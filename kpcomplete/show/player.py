@@ -211,7 +211,8 @@ class _Column:
             known = points[now][np.isfinite(points[now]).all(axis=-1)]
             if len(known):
                 top = np.append(known[:, :2].mean(axis=0), known[:, 2].max() + 0.16)
-                said = self._cast.said(seat, now) if self._what in (COMPLETED, SEEN) else ""
+                tells = self._what in (COMPLETED, SEEN) and not with_title
+                said = cast.said(seat, now) if tells else ""
                 text = f"{seat}: {said}" if said else seat
                 found.append(Label(text=text, place=top + self._shift, layer=seat))
         if with_title:

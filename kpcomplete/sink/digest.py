@@ -30,7 +30,7 @@ _SEAT = pa.struct(
         ("completed", pa.float32()),
         ("missing", pa.float32()),
         ("std", pa.float32()),  # of completed joints, body heights in the image
-        ("classes", pa.list_(_SHARE)),  # share of the frames that each class is likeliest in
+        ("classes", pa.list_(_SHARE)),  # share of the frames of each class
     ]
 )
 _MOMENT = pa.struct(
@@ -208,8 +208,9 @@ class _Seat:
         self.doubt += float(std[known].sum())
         self.doubted += int(known.sum())
         for task, probability in person.classes.items():
-            told = probability[np.isfinite(probability).all(axis=-1)]
-            often = np.bincount(told.argmax(axis=-1), minlength=probability.shape[-1])
+            told = person.decisions.get(task, np.nan_to_num(probability).argmax(axis=-1))
+            told = told[np.isfinite(probability).all(axis=-1)]
+            often = np.bincount(told[told >= 0], minlength=probability.shape[-1])
             self.classes[task] = self.classes.get(task, np.zeros_like(often)) + often
         out: Array = np.where(known, std, 0.0).mean(axis=1)
         return out
