@@ -39,6 +39,7 @@ def test_sound_files_are_read(name, tmp_path):
     """Else the cases say nothing."""
     kept = {
         "archive": [sound.parquet(*sound.archive())],
+        "dataset": [sound.parquet(*sound.archive())], "journal": [sound.journal()],
         "checkpoint": [sound.safetensors(*sound.checkpoint())],
         "camera": sound.cameras(), "labels": [sound.labels()],
         "config": [json.dumps(sound.config()).encode()],

@@ -15,7 +15,10 @@ import torch
 from kpcomplete import archive, calibration, checkpoint
 from kpcomplete.benchmark import sound
 from kpcomplete.benchmark.hostile import change, mutate, odd
+from kpcomplete.data.archives import Archives
 from kpcomplete.data.labels import read_labels
+from kpcomplete.journal import ENDING
+from kpcomplete.recovery import recover
 from kpcomplete.source.poses import IMPORTERS
 
 
@@ -43,6 +46,11 @@ def doors() -> Mapping[str, Door]:
         for kind in IMPORTERS
     }
     found["archive"] = Door(make=_archive, read=archive.read_archive, ending=".parquet")
+    found["dataset"] = Door(make=_archive, read=_load, ending=".parquet")
+    journals = [sound.journal()]
+    found["journal"] = Door(
+        make=_one_of(journals), read=lambda path: recover(path.parent), ending=f".parquet{ENDING}"
+    )
     found["checkpoint"] = Door(make=_checkpoint, read=_build, ending=".safetensors")
     found["camera"] = Door(make=_one_of(sound.cameras()), read=calibration.read)
     tasks = {"posture": ["upright", "leaning"]}
@@ -116,6 +124,10 @@ _sound_archive = functools.cache(sound.archive)
 @functools.cache
 def _sound_archive_bytes() -> bytes:
     return sound.parquet(*sound.archive())
+
+
+def _load(path: Path) -> None:
+    Archives(dataset=str(path), min_confidence=0.0).load()
 
 
 def _changed_column(table: pa.Table, random: Random) -> pa.Table:

@@ -20,7 +20,8 @@ from kpcomplete.errors import KpcompleteError
 _SECONDS = 10  # after which a case counts as hung
 _PATIENCE = 60.0  # s without a case, after which a process hangs beyond Python
 _MEMORY = 4 * 1024**3  # bytes that reading may take beyond what is there
-_SHARES = {"archive": 0.3, "checkpoint": 0.3, "config": 0.3}  # of the cases of other doors: slower
+_SHARES = {"archive": 0.3, "checkpoint": 0.3, "config": 0.3,
+           "dataset": 0.1, "journal": 0.1}  # of the cases of other doors: slower  # fmt: skip
 
 
 class Hung(BaseException):

@@ -2,6 +2,8 @@
 
 import io
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from safetensors.torch import save
 
 from kpcomplete.archive import FORMAT, KEY, rows
 from kpcomplete.checkpoint import FORMAT as CHECKPOINT
+from kpcomplete.journal import Journal
 from kpcomplete.model.mlp import MLP
 from kpcomplete.pose import PoseSequence
 from kpcomplete.skeleton import CANONICAL, Skeleton
@@ -91,6 +94,17 @@ def parquet(table: pa.Table, about: Any) -> bytes:
     target = io.BytesIO()
     pq.write_table(table.replace_schema_metadata({KEY: json.dumps(about)}), target)
     return target.getvalue()
+
+
+def journal() -> bytes:
+    """Return the journal of a live recording that was killed."""
+    table, about = archive()
+    with tempfile.TemporaryDirectory() as folder:
+        writer = Journal(Path(folder) / "a.parquet", table.schema)
+        for first in range(0, table.num_rows, 66):
+            writer.add(table.slice(first, 66), about)
+        writer.close()
+        return writer.path.read_bytes()
 
 
 def checkpoint() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
