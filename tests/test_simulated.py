@@ -95,6 +95,20 @@ def test_joints_are_off_as_a_detector_may_be(tmp_path):
     assert off.std().item() == pytest.approx(640 * 0.02 / 2, rel=0.3)
 
 
+def test_motions_are_told_apart(tmp_path):
+    about = contents(motions=["reach", "ue_adl_ADL003"])
+    file = write(tmp_path / "a.safetensors", about)
+    drawn, real, every = (
+        Simulated(file=file, cameras=[AHEAD], motions=motions).load().people
+        for motions in (["reach"], ["ue_adl_ADL003"], None)
+    )
+    assert (drawn, real, every) == (("sim_000",), ("sim_001",), ("sim_000", "sim_001"))
+    old = write(tmp_path / "b.safetensors")  # all of it was drawn
+    assert len(Simulated(file=old, cameras=[AHEAD], motions=["reach"]).load().people) == 2
+    with pytest.raises(SourceError, match=r"motion from \['cmu'\], but has only that from"):
+        Simulated(file=file, cameras=[AHEAD], motions=["cmu"]).load()
+
+
 @pytest.mark.parametrize(
     ("spoil", "text"),
     [

@@ -24,12 +24,14 @@ from kpcomplete.cabin.crowd import Crowd
 from kpcomplete.cabin.edition import EDITION
 from kpcomplete.cabin.outing import Outing, go
 from kpcomplete.cabin.postures import POSTURES
+from kpcomplete.cabin.recorded import read_arms
 from kpcomplete.cabin.visibility import CAUSES
 from kpcomplete.data.simulated import Contents
 from kpcomplete.errors import SettingError
 from kpcomplete.output import guard, whole
 
 log = logging.getLogger(__name__)
+_LISTS = ("views", "size", "arms_hold_out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,10 @@ class Settings:
         views: Kinds of camera, see `kpcomplete.cabin.cameras.CAMERAS`.
         cameras: How many of these look at each ride.
         size: Width and height of the images, pixels.
+        arms: Seated upper bodies of UE_ADL, ``.npz``, as whose arms some passengers' move; None:
+            all reaches are drawn at random.
+        arms_share: Of the passengers whose do.
+        arms_hold_out: Subjects to leave out.
         seed: The same seed gives the same file.
 
     Raises:
@@ -59,6 +65,9 @@ class Settings:
     views: Sequence[str] = tuple(CAMERAS)
     cameras: int = 2
     size: Sequence[int] = (640, 480)
+    arms: str | None = None
+    arms_share: float = 0.3
+    arms_hold_out: Sequence[str] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -74,6 +83,8 @@ class Settings:
             raise SettingError(
                 f"cameras must be between 1 and the {len(self.views)} views, but got {self.cameras}"
             )
+        if not 0.0 <= self.arms_share <= 1.0:
+            raise SettingError(f"arms_share must be from 0 to 1, but got {self.arms_share}")
         if len(self.size) != 2 or min(self.size) < 16:
             raise SettingError(f"size must be a width and a height >= 16, but got {self.size}")
 
@@ -139,11 +150,12 @@ def _rides(parts: Path, settings: Settings, numbers: Sequence[int]) -> Iterator[
     if not numbers:
         return
     crowd = Crowd(settings.bodies, settings.cars, settings.seed)
+    arms = read_arms(settings.arms, settings.arms_hold_out) if settings.arms else ()
     width, height = settings.size
     for number in numbers:
         outing = go(
             crowd, number, settings.frames, settings.fps, list(settings.views), settings.cameras,
-            (width, height),
+            (width, height), arms=arms, share=settings.arms_share,
         )  # fmt: skip
         file = parts / f"{number}.safetensors"
         draft = file.with_name(f".{number}-{os.getpid()}")
@@ -172,6 +184,7 @@ def _pack(outing: Outing) -> bytes:
             "shapes": clip.person.shape,
             "occupants": clip.person.kind,
             "themes": clip.theme,
+            "motions": clip.source,
             "cars": outing.car,
             "cameras": [camera.as_dict() for camera in outing.cameras],
         }
@@ -195,7 +208,7 @@ def _join(parts: Path, settings: Settings, path: Path) -> None:
         header = json.loads(content[8 : 8 + length])["__metadata__"][Contents.KEY]
         about += [clip | {"rides": ride} for clip in json.loads(header)]
     columns = ("people", "lengths", "seats", "acts", "occupants", "themes", "rides", "cars",
-               "cameras")  # fmt: skip
+               "cameras", "motions")  # fmt: skip
     shapes = {str(clip["people"]): clip["shapes"] for clip in about}
     contents = Contents(
         fps=settings.fps,
@@ -214,7 +227,7 @@ def _join(parts: Path, settings: Settings, path: Path) -> None:
 def main(cfg: DictConfig) -> None:
     """Simulate as configured, and say what was written."""
     logging.getLogger("kpcomplete").setLevel(logging.INFO)
-    values: dict[str, Any] = {str(key): list(value) if key in ("views", "size") else value
+    values: dict[str, Any] = {str(key): list(value) if key in _LISTS else value
               for key, value in cfg.items()}  # fmt: skip
     path = simulate(values.pop("output"), **values)
     log.info("wrote %s, %d bytes", path, path.stat().st_size)

@@ -119,15 +119,15 @@ class Motion:
 
     Attributes:
         torso, head: tracks of three angles each, as in `Posture`.
-        left, right: tracks of the hands.
+        left, right: tracks of the hands: time in seconds -> hand.
         wander: amplitude of slow random drift of torso and head, radians.
         phases: of that drift, radians, shape (6, 3).
     """
 
     torso: Track
     head: Track
-    left: HandTrack
-    right: HandTrack
+    left: Callable[[float], "Hand"]
+    right: Callable[[float], "Hand"]
     wander: float = 0.0
     phases: Array = field(default_factory=lambda: np.zeros((6, 3)))
 

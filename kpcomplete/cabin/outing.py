@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from kpcomplete.cabin import proxies, sight, things
+from kpcomplete.cabin import proxies, recorded, sight, things
 from kpcomplete.cabin.anthropometry import DRIVERS
 from kpcomplete.cabin.cameras import Camera, draw_camera
 from kpcomplete.cabin.crowd import Crowd, Person
@@ -16,6 +16,7 @@ from kpcomplete.cabin.motion import Motion
 from kpcomplete.cabin.postures import classify
 from kpcomplete.cabin.puppet import Puppet
 from kpcomplete.cabin.rays import Solids
+from kpcomplete.cabin.recorded import REACH, Arms
 from kpcomplete.cabin.rig import Seat
 from kpcomplete.cabin.seating import Seated, fitted, sit_down
 from kpcomplete.cabin.shapes import Shape
@@ -42,6 +43,7 @@ class Clip:
         posture: index into `postures.POSTURES`, shape (T,).
         dash: from the nose to the dash, metres, shape (T,).
         causes: index into `visibility.CAUSES` for each camera of the outing, shape (T, C, 33).
+        source: of the arms' motion: `recorded.REACH`, or whose they are.
     """
 
     person: Person
@@ -52,6 +54,7 @@ class Clip:
     posture: NDArray[np.uint8]
     dash: Array
     causes: NDArray[np.uint8]
+    source: str = REACH
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Outing:
 def go(
     crowd: Crowd, number: int, frames: int, fps: float, views: Sequence[str], count: int,
     size: tuple[int, int], watch: Callable[[Collection[Actor]], object] | None = None,
+    arms: Sequence[Arms] = (), share: float = 0.0,
 ) -> Outing:  # fmt: skip
     """Simulate one ride; the same whatever was simulated before.
 
@@ -84,6 +88,8 @@ def go(
         count: how many of them look.
         size: width and height of the images, pixels.
         watch: is given both people with their bodies.
+        arms: real ones, whose motion passengers' arms may have.
+        share: of passengers whose arms have.
     """
     rng, (name, car) = crowd.ride(number), crowd.car(number)
     people = dict(zip(("driver", "passenger"), map(crowd.person, crowd.pair(number)), strict=True))
@@ -93,7 +99,11 @@ def go(
         theme = draw_theme(drives, person.kind in DRIVERS, rng)
         seated[seat] = sit_down(person.puppet, drives, rng, theme)
     times = np.arange(frames) / fps
-    actors = {seat: _act(people[seat].puppet, seated[seat], times) for seat in people}
+    actors, sources = {}, {}
+    for seat, person in people.items():
+        real = arms if seat == "passenger" and not seated[seat].seat.facing else ()
+        motion, sources[seat] = _motion(person.puppet, seated[seat], times, real, share, rng)
+        actors[seat] = act(person.puppet, motion, seated[seat].at, times)
     if watch is not None:
         watch(actors.values())
     kinds = rng.permutation(len(views))[:count]
@@ -114,14 +124,20 @@ def go(
                 person, seat, sitting.sitter.theme, tuple(sitting.sitter.done), joints,
                 np.where(sitting.seat.facing, 0, posture).astype(np.uint8),
                 car.to_dash(joints[:, 0]), np.stack([found[seat] for found in seen], axis=1),
+                sources[seat],
             )
         )  # fmt: skip
     return Outing(name, cameras, (clips[0], clips[1]))
 
 
-def _act(puppet: Puppet, seated: Seated, times: Array) -> Actor:
-    """Everything that one person does."""
-    return act(puppet, seated.sitter.perform(float(times[-1]) + 1.0), seated.at, times)
+def _motion(
+    puppet: Puppet, seated: Seated, times: Array, arms: Sequence[Arms], share: float, rng: Generator
+) -> tuple[Motion, str]:
+    """Everything that one person does, and where its arms have it from."""
+    duration = float(times[-1]) + 1.0
+    if arms and rng.random() < share:
+        return recorded.perform(seated, puppet, arms, duration, rng)
+    return seated.sitter.perform(duration), REACH
 
 
 def act(puppet: Puppet, motion: Motion, sits: Callable[[float], Seat], times: Array) -> Actor:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,6 +39,8 @@ class Contents:
         cars: Name of the car, a clip.
         cameras: As `kpcomplete.camera.Camera.as_dict`, C a clip.
         causes: Names of what the numbers in the tensor ``causes`` mean.
+        motions: Where the arms' motion is from, a clip: ``reach`` is drawn at random, ``ue_adl_X``
+            is that of a real person; split by it as well as by person.
         postures: Names of what the numbers in the tensor ``posture`` mean.
         edition: Of the simulation, see `kpcomplete.cabin.edition`: the same seed of another one
             gives other data of the same bodies.
@@ -60,6 +62,7 @@ class Contents:
     cameras: Sequence[Sequence[Mapping[str, Any]]] = field(default_factory=list)
     causes: Sequence[str] = field(default_factory=list)
     postures: Sequence[str] = field(default_factory=list)
+    motions: Sequence[str] = field(default_factory=list)
     edition: int = 1
 
 
@@ -78,6 +81,8 @@ class Simulated:
         offset: Metres, standard deviation in each direction, by which a detector's idea of a joint
             differs from that of the simulation; drawn for each camera, clip and joint, so that
             nobody relies on millimetres.
+        motions: Take only clips whose arms have their motion from these, see `Contents.motions`;
+            None: all.
         seed: Same seed, same cameras.
 
     Raises:
@@ -89,6 +94,7 @@ class Simulated:
     draws: int = 1
     nearest: float = 0.3
     offset: float = 0.0
+    motions: Sequence[str] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -102,9 +108,10 @@ class Simulated:
         """Return every clip as each kind of camera sees it.
 
         Raises:
-            SourceError: If the file was not written by ``kpcomplete simulate``.
+            SourceError: If the file was not written by ``kpcomplete simulate``, or has no motion of
+                the wanted kinds.
         """
-        points, contents = self.read()
+        points, contents = self._chosen(*self.read())
         lengths = torch.tensor(contents.lengths, dtype=torch.int64)
         clip = torch.arange(len(lengths)).repeat_interleave(lengths)
         left, right = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
@@ -127,6 +134,25 @@ class Simulated:
                     )
                 )
         return PoseSet.concatenate(sets)
+
+    def _chosen(self, points: Tensor, contents: Contents) -> tuple[Tensor, Contents]:
+        """Return the clips of the wanted `motions`, and who they are."""
+        if self.motions is None:
+            return points, contents
+        motions = contents.motions or ["reach"] * len(contents.people)
+        mine = [i for i, motion in enumerate(motions) if motion in self.motions]
+        if not mine:
+            raise SourceError(
+                f"{self.file} should have motion from {sorted(self.motions)}, but has only that "
+                f"from {sorted(set(motions))}"
+            )
+        parts = torch.split(points, list(contents.lengths))
+        people, lengths, seats = (
+            [values[i] for i in mine] for values in (contents.people, contents.lengths,
+                                                     contents.seats)
+        )  # fmt: skip
+        chosen = replace(contents, people=people, lengths=lengths, seats=seats)
+        return torch.cat([parts[i] for i in mine]), chosen
 
     def read(self) -> tuple[Tensor, Contents]:
         """Return ``[N, 33, 3]`` metres, x left, y up, z ahead, and what they are.
