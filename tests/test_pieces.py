@@ -238,6 +238,7 @@ def test_an_hour_takes_no_more_memory_than_minutes(chunk, tmp_path):
     work.pipeline = replace(work.pipeline, detector=detector)
     assert done(work, video).frames == 30 * seconds
     early = max(detector.memory[: 1 + len(detector.memory) // 5])
+    print(f"memory grew by {max(detector.memory) - early:.1f} MB")
     assert max(detector.memory) - early < 100  # MB; what all frames hold would be 1000
     with pq.ParquetFile(tmp_path / "out" / "a.parquet") as file:
         assert file.metadata.num_rows == 30 * seconds * 33
