@@ -26,7 +26,7 @@ class Person:
         classes: Task name to class probabilities ``[T, C]``.
         decisions: Task name to numbers of classes ``[T]`` that do not flicker; without tasks where
             nothing is decided.
-        carried: ``[T, J]`` by how much the log odds of a decision fall without the joint, see
+        carried: ``[T, J]`` by how much the log odds of a decision fall without its part, see
             `kpcomplete.head.explanation`; NaN where it is not explained; or None.
     """
 

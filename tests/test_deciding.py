@@ -7,15 +7,19 @@ import made
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from test_pipeline import Given, Middle, Passing
 
 from kpcomplete.archive import KEY, read_archive
+from kpcomplete.batch import PoseBatch
 from kpcomplete.class_table import classes_path
 from kpcomplete.errors import SettingError
 from kpcomplete.frame import Detection, Frame, StreamInfo
 from kpcomplete.head.carrying import Carrying
-from kpcomplete.head.explanation import shares
+from kpcomplete.head.explanation import carried, part, shares
+from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steadiness
+from kpcomplete.model.mlp import MLP
 from kpcomplete.pipeline import Pipeline, run
 from kpcomplete.position import Position
 from kpcomplete.sink._canvas import Canvas, said
@@ -163,6 +167,28 @@ def test_explaining_wants_a_task_of_the_head():
     dumb.head = type("Dumb", (), {"tasks": TASKS, "watch": lambda self: None})()
     with pytest.raises(SettingError, match="a Dumb cannot say which joints"):
         next(dumb.run(source()))
+
+
+def test_parts_of_the_body_are_hidden_as_wholes():
+    torch.manual_seed(0)
+    encoder = MLP(widths=[16, 8])
+    window = PoseBatch.from_keypoints(torch.rand(1, 6, 33, 2))
+    encoder.prepare(window)
+    encoder.support.fill_(1000)
+    head = Several(encoder=encoder, tasks={"position": ["in_position", "phone"]}, past=6).eval()
+    hidden = torch.zeros_like(window.observed)
+    hidden[..., SKELETON.indices(["left_heel", "right_heel"])] = True
+    with torch.no_grad():
+        found = carried(head, window.hide(hidden), "position", "phone")
+    parts = {}
+    for joint, value in zip(SKELETON.joints, found.tolist(), strict=True):
+        if "heel" in joint:
+            assert value == 0  # not seen
+        else:
+            parts.setdefault(part(joint), set()).add(value)
+    assert len(parts) == 9
+    assert all(len(values) == 1 for values in parts.values())
+    assert part("left_foot_index") == "left leg"
 
 
 def test_halos_are_as_large_as_what_joints_carry():

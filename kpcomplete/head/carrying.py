@@ -25,7 +25,7 @@ class Carrying:
     """
 
     task: str | None = None
-    every: float = 0.5
+    every: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.every > 0:

@@ -74,7 +74,7 @@ class Learned:
 
     @torch.inference_mode()
     def carried(self, window: PoseBatch, task: str, answer: str) -> Array:
-        """Return by how much the log odds of a class fall without each joint ``[J]``."""
+        """Return by how much the log odds of a class fall without each joint's part ``[J]``."""
         found: Array = carried(self.network, window, task, answer).numpy()
         return found
 

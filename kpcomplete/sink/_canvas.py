@@ -7,7 +7,7 @@ import numpy as np
 
 from kpcomplete.draw import CARRIES, Colour, Drawn, Painter
 from kpcomplete.head import UNKNOWN
-from kpcomplete.head.explanation import shares
+from kpcomplete.head.explanation import part, shares
 from kpcomplete.pose import Array
 from kpcomplete.privacy import coarsen, cover
 from kpcomplete.result import Person
@@ -16,12 +16,6 @@ from kpcomplete.skeleton import Skeleton
 GREY = 70
 CALM: Colour = (170, 220, 170)
 _MUCH = 0.3  # of what the first joint carries
-_SIDES = ("left", "right")
-_PARTS = {
-    "hand": {"wrist", "pinky", "index", "thumb"},
-    "head": {"nose", "eye", "ear", "mouth"},
-    "foot": {"ankle", "heel", "foot"},
-}
 LARGEST = 16_384  # pixels of a side; H.264 knows no larger ones
 
 
@@ -134,21 +128,7 @@ class Canvas:
         """Return the two parts of the body that carry most, if they carry anything."""
         share = shares(carried)
         first = [i for i in np.argsort(-share).tolist() if share[i] > _MUCH]
-        return ", ".join(list(dict.fromkeys(_part(self._joints[i]) for i in first))[:2])
-
-
-def _part(joint: str) -> str:
-    """Return what people call the part of the body that a joint belongs to.
-
-    Example:
-        >>> _part("left_thumb"), _part("nose"), _part("right_elbow")
-        ('left hand', 'head', 'right elbow')
-    """
-    words = joint.split("_")
-    for part, names in _PARTS.items():
-        if names & set(words):
-            return " ".join([*(w for w in words if w in _SIDES and part != "head"), part])
-    return " ".join(words)
+        return ", ".join(list(dict.fromkeys(part(self._joints[i]) for i in first))[:2])
 
 
 def said(person: Person, frame: int, tasks: Mapping[str, Sequence[str]]) -> list[str]:
