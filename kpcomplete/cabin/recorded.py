@@ -85,7 +85,7 @@ def _retarget(points: Array) -> Array:
     shoulder, elbow, wrist, tip, thumb = np.moveaxis(points, 2, 0)
     length = np.linalg.norm(elbow - shoulder, axis=-1) + np.linalg.norm(wrist - elbow, axis=-1)
     fingers, flip = unit(tip - wrist), np.array([1.0, -1.0])[:, None]
-    palm = unit(flip * np.cross(fingers, thumb - wrist))
+    palm = unit(np.asarray(np.cross(fingers, thumb - wrist) * flip, dtype=np.float64))
     share = (wrist - shoulder) / np.median(length, axis=0)[:, None]
     return np.moveaxis(np.concatenate([share, fingers, palm], axis=-1), 1, 0)
 

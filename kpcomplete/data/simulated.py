@@ -147,11 +147,12 @@ class Simulated:
                 f"from {sorted(set(motions))}"
             )
         parts = torch.split(points, list(contents.lengths))
-        people, lengths, seats = (
-            [values[i] for i in mine] for values in (contents.people, contents.lengths,
-                                                     contents.seats)
-        )  # fmt: skip
-        chosen = replace(contents, people=people, lengths=lengths, seats=seats)
+        chosen = replace(
+            contents,
+            people=[contents.people[i] for i in mine],
+            lengths=[contents.lengths[i] for i in mine],
+            seats=[contents.seats[i] for i in mine],
+        )
         return torch.cat([parts[i] for i in mine]), chosen
 
     def read(self) -> tuple[Tensor, Contents]:
