@@ -1,5 +1,7 @@
 """What is drawn on images."""
 
+from dataclasses import replace
+
 import made
 import numpy as np
 import pytest
@@ -142,3 +144,18 @@ def test_lines_grow_with_the_image():
         return (row != 70).any(axis=-1).mean()
 
     assert share((2560, 1920)) == pytest.approx(share((1280, 960)), rel=0.3)
+
+
+def test_lines_are_written_below_the_shoulders_in_their_colours(painter):
+    person = one(left_shoulder=(350, 200, 2), right_shoulder=(250, 200, 2), nose=(300, 120, 2))
+    plain = drawn(painter, person)
+    said = drawn(painter, replace(person, lines=[("phone", (9, 250, 9)), ("child", (9, 9, 250))]))
+    rows, columns = np.nonzero((plain != said).any(axis=-1))
+    assert rows.min() > 200
+    assert abs(columns.mean() - 300) < 10
+    below = said.astype(int)[rows.min() :, columns.min() : columns.max()]
+    green, red = below[..., 1] - below[..., 2], below[..., 2] - below[..., 1]
+    assert np.nonzero(green > 90)[0].mean() + 10 < np.nonzero(red > 90)[0].mean()  # line by line
+    nobody = Drawn(points=np.full((33, 2), np.nan, np.float32), state=np.zeros(33, np.uint8),
+                   lines=[("phone", (9, 250, 9))])  # fmt: skip
+    np.testing.assert_array_equal(drawn(painter, nobody), drawn(painter))

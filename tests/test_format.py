@@ -181,6 +181,13 @@ def test_layers_and_seats_come_and_go(controls):
     controls.press("9")  # nobody
 
 
+def test_a_key_takes_the_reasons_of_decisions_away(controls):
+    controls.press("X")
+    assert "explanation" in controls.hidden
+    controls.press("X")
+    assert "explanation" not in controls.hidden
+
+
 def test_variants_views_and_wishes(controls, show):
     controls.press("V")
     assert "other" in controls.scene().caption
