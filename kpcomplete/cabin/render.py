@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from kpcomplete.cabin.cameras import Camera
 from kpcomplete.cabin.lens import Lens
 from kpcomplete.cabin.mesh import Mesh
+from kpcomplete.display import runtime_dir
 from kpcomplete.errors import MissingDependencyError, RenderError
 
 Array = NDArray[np.float64]
@@ -42,7 +43,9 @@ class Renderer:
         self._view = self._lens.pinhole.finer(finer)
         self._window: Any = self._o3d.visualization.Visualizer()
         size = {"width": self._view.width, "height": self._view.height}
-        if not self._window.create_window(visible=False, **size):
+        with runtime_dir():
+            made = self._window.create_window(visible=False, **size)
+        if not made:
             raise RenderError(
                 "no window could be made to draw in, not even an invisible one: on Debian or "
                 f"Ubuntu run apt-get install -y {PACKAGES}"
