@@ -17,13 +17,14 @@ from kpcomplete.following import Solid
 from kpcomplete.frame import Frame
 from kpcomplete.gate import Gate
 from kpcomplete.gate.watch import Guard
-from kpcomplete.head import Head, Watch
+from kpcomplete.head import Head, Prepares, Watch
 from kpcomplete.head import Streaming as Follows
 from kpcomplete.head.carrying import Carrying
 from kpcomplete.head.steady import Deciding, Steadiness
 from kpcomplete.lens import Lens
 from kpcomplete.lifter import Lifter
 from kpcomplete.lifting import Lifting
+from kpcomplete.model.engine import Joins, Runs
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.prefetch import prefetch
 from kpcomplete.recall import Recall
@@ -83,7 +84,8 @@ class Pipeline:
         windows = _Windows(self.completer, self.max_absence)
         guard = Guard(self.gate) if self.gate else None
         lifting = self._lifting(source.info.image_size)
-        watch = self._watch(live is not None)
+        watch = self._watch(live)
+        prepare = watch.prepare if live and isinstance(watch, Prepares) else None
         decide = self._decide(source.info.fps)
         delay = self.steady.delay(source.info.fps) if self.steady and decide else None
         explain = self.explain.follow(self.head) if decide and self.explain and self.head else None
@@ -97,11 +99,13 @@ class Pipeline:
             if guard:
                 doubted = guard.follow(raw) if live else {seat: guard(raw[seat]) for seat in seats}
                 trusted = {seat: poses.hide(doubted[seat]) for seat, poses in trusted.items()}
+            if prepare:
+                prepare(trusted)
             done = (live or windows)(trusted)
             solid: Mapping[str, Solid] = {}
             if lifting:
                 solid = lifting.follow(done) if live else lifting(done)
-            now = {seat: trusted[seat][emit] for seat in seats}
+            now = trusted if live else {seat: trusted[seat][emit] for seat in seats}
             classes = watch(now) if watch else {}
             decisions = decide(classes) if decide else {}
             carried = explain(now, decisions) if explain else {}
@@ -135,8 +139,10 @@ class Pipeline:
             return None
         return Lifting(lifter=self.lifter, camera=self.lens.camera(image_size))
 
-    def _watch(self, live: bool) -> Watch | None:
+    def _watch(self, live: Completing | None) -> Watch | None:
         stream = self.head.stream() if live and isinstance(self.head, Follows) else None
+        if live and isinstance(stream, Joins) and isinstance(live.stream, Runs):
+            stream.join(live.stream.engine)
         return stream or (self.head.watch() if self.head else None)
 
     def _live(self) -> Completing | None:

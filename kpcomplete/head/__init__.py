@@ -47,6 +47,14 @@ class Streaming(Protocol):
 
 
 @runtime_checkable
+class Prepares(Protocol):
+    """What follows a recording, and can take a frame before it is asked about it."""
+
+    def prepare(self, people: Mapping[str, PoseSequence], /) -> None:
+        """Take what the next call will be given."""
+
+
+@runtime_checkable
 class Explains(Protocol):
     """A head that can say which joints carry a decision.
 
@@ -58,7 +66,7 @@ class Explains(Protocol):
     def past(self) -> int: ...
 
     def carried(self, window: PoseBatch, task: str, answer: str) -> Array:
-        """Return by how much the log odds of a class fall without each joint ``[J]``.
+        """Return by how much the log odds of a class fall without each joint's part ``[J]``.
 
         Args:
             window: A single one, in image widths.

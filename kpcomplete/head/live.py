@@ -1,7 +1,8 @@
 """The head frame by frame: the encoder sees each frame once."""
 
-from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 
 import numpy as np
 import torch
@@ -9,14 +10,14 @@ from torch import nn
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.head.several import Several
-from kpcomplete.model import Prediction
+from kpcomplete.model.engine import Engine
 from kpcomplete.model.fused import Fused
 from kpcomplete.model.streaming import Stream
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.normalize import Placement
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.rows import Rows, Visits
-from kpcomplete.single import gelu, linear, numpy
+from kpcomplete.single import gelu, linear, numpy, squared
 from kpcomplete.whereabouts import Whereabouts
 
 
@@ -44,38 +45,61 @@ class Live:
         if self._completed and isinstance(network.encoder, Temporal):
             self._stream = Stream(network.encoder, window=network.past, fused=fused)
             width = self._stream.width
-        self._rows = Rows(
-            frames=np.zeros((), np.int64),
-            codes=np.zeros((network.past, width)),
-            points=np.zeros((network.past, joints, 2)),
-            known=np.zeros((network.past, joints)),
-            observed=np.zeros((network.past, joints)),
-        )
+        # sums over the window: of points that are known, of their squares, of frames that show a
+        # joint, or where it is known, and of latents
+        ends = np.cumsum([0, 2 * joints, joints, joints, joints, width])
+        self._parts = [slice(*ends) for ends in pairwise(ends)]
+        self._rows = Rows(frames=np.zeros((), np.int64), kept=np.zeros((network.past, ends[-1])))
+        self._ones = np.ones(network.past)
         self._middle, self._width = numpy(network.middle), numpy(network.width)
-        self._heads = {
-            task: [linear(layer) for layer in head if isinstance(layer, nn.Linear)]
-            for (task, head) in network.heads.items()
+        self._tasks = list(network.tasks)
+        layers = [
+            [linear(layer) for layer in head if isinstance(layer, nn.Linear)]
+            for head in network.heads.values()
             if isinstance(head, nn.Sequential)
-        }
+        ]
+        first, self._rest = [each[0] for each in layers], [each[1:] for each in layers]
+        self._first = np.concatenate([weight for weight, _ in first], axis=1)
+        self._first_bias = np.concatenate([bias for _, bias in first])
+        ends = np.cumsum([0, *(len(bias) for _, bias in first)])
+        self._own = [slice(*ends) for ends in pairwise(ends)]
         self._temperature = numpy(network.temperature)
+        self._ready: tuple[Mapping[str, PoseSequence], _Shown | None] | None = None
 
     @staticmethod
     def can(network: Several) -> bool:
         """Whether there is a form frame by frame: none of encoders that were not made for it."""
         return not network.completed or isinstance(network.encoder, Temporal)
 
+    def join(self, engine: Engine) -> None:
+        """Let the encoder run together with a completer's network, if it is the same."""
+        if self._stream is not None:
+            self._stream.join(engine)
+
+    def prepare(self, people: Mapping[str, PoseSequence], /) -> None:
+        """Take the next frame before it is asked for, so that a pass of the network can be shared.
+
+        Args:
+            people: Of the next call, one frame each.
+        """
+        if all(len(poses) == 1 for poses in people.values()):
+            self._ready = people, self._look(people)
+
     @torch.inference_mode()
     def __call__(self, people: Mapping[str, PoseSequence], /) -> dict[str, dict[str, Array]]:
         """Return seat and task to probabilities ``[T, C]`` of the next frames."""
+        ready, self._ready = self._ready, None
+        if ready is not None and ready[0] is people:
+            return self._step(people, ready[1])
+        if people and all(len(poses) == 1 for poses in people.values()):
+            return self._step(people, self._look(people))
         frames = [
-            [poses[t : t + 1] for t in range(len(poses))] if len(poses) > 1 else [poses]
-            for poses in people.values()
-            if len(poses)
+            [poses[t : t + 1] for t in range(len(poses))] for poses in people.values() if len(poses)
         ]
         out: dict[str, list[dict[str, Array]]] = {seat: [] for seat in people}
         for step in zip_longest(*frames):
             now = {poses.person: poses for poses in step if poses is not None}
-            for seat, found in self._step(now).items():
+            for seat, found in self._step(now, self._look(now)).items():
                 out[seat].append(found)
         return {
             seat: {
@@ -85,20 +109,16 @@ class Live:
             for seat, found in out.items()
         }
 
-    def _step(self, people: Mapping[str, PoseSequence]) -> dict[str, dict[str, Array]]:
-        there = {seat: bool(poses.is_observed.any()) for seat, poses in people.items()}
-        names = self._visits(there)
-        found = self._unknown(len(names))
-        if names:
-            found = self._seated([people[seat] for seat in names], list(names.values()))
+    def _step(
+        self, people: Mapping[str, PoseSequence], shown: "_Shown | None"
+    ) -> dict[str, dict[str, Array]]:
         nobody = self._unknown(1)
-        rows = {seat: row for row, seat in enumerate(names)}
-        return {
-            seat: {task: values[rows[seat]][None] for task, values in found.items()}
-            if seat in rows
-            else nobody
-            for seat in people
-        }
+        out = dict.fromkeys(people, nobody)
+        if shown is not None:
+            found = self._seated(shown)
+            for row, seat in enumerate(shown.seats):
+                out[seat] = {task: values[row : row + 1] for task, values in found.items()}
+        return out
 
     def _unknown(self, people: int) -> dict[str, Array]:
         out = {task: np.zeros((people, size), np.float32) for task, size in self._sizes.items()}
@@ -106,30 +126,28 @@ class Live:
             values[:, -1] = 1.0
         return out
 
-    def _seated(self, people: Sequence[PoseSequence], names: list[str]) -> dict[str, Array]:
-        """Return task to probabilities ``[P, C]`` of people of one frame."""
+    def _look(self, people: Mapping[str, PoseSequence]) -> "_Shown | None":
+        """Return people of one frame, of whom the encoder has taken what it needs."""
+        seen = {seat: poses.is_observed for seat, poses in people.items()}
+        seats = self._visits({seat: bool(shown.any()) for seat, shown in seen.items()})
+        if not seats:
+            return None
         self._now += 1
-        observed = np.stack([poses.is_observed[0] for poses in people])
-        points = np.stack(
-            [poses.keypoints[0] / np.float32(poses.image_size[0]) for poses in people]
-        )
+        names, some = list(seats.values()), [people[seat] for seat in seats]
+        observed = np.concatenate([seen[seat] for seat in seats])
+        width = [[[np.float32(poses.image_size[0])]] for poses in some]
+        points = np.concatenate([poses.keypoints for poses in some]) / np.array(width, np.float32)
         points[~observed] = 0.0
         centre, scale = self._places(points, observed, names)
         self._rows.follow(names)
-        known, filled, code = observed, points.astype(np.float64), np.zeros((len(people), 0))
         if self._stream is not None:
-            found = self._encode(points, observed, centre, scale, names, people[0].fps)
-            known = observed | found.known[:, 0].numpy()
-            body = found.mean[:, 0].numpy() * scale[:, None, None] + centre[:, None]
-            filled, code = np.where(observed[..., None], points, body), self._stream.code
-        self._keep(code, filled, known, observed)
-        features = self._features(code, filled, known, centre, scale)
-        return self._decide((features - self._middle) / self._width)
+            self._show(points, observed, centre, scale, names, some[0].fps)
+        return _Shown(tuple(seats), points, observed, centre, scale)
 
-    def _encode(
+    def _show(
         self, points: Array, observed: Array, centre: Array, scale: Array, names: list[str],
         fps: float,
-    ) -> Prediction:  # fmt: skip
+    ) -> None:  # fmt: skip
         assert self._stream is not None  # see __init__
         if names != self._people:
             rows = {name: row for row, name in enumerate(self._people)}
@@ -142,46 +160,88 @@ class Live:
             times=torch.zeros(len(points), 1),
         )
         placement = Placement(centre=torch.from_numpy(centre), scale=torch.from_numpy(scale))
-        found, _ = self._stream.step(batch, self._now / fps, placement)
-        return found
+        self._stream.look(batch, self._now / fps, placement)
 
-    def _keep(self, code: Array, points: Array, known: Array, observed: Array) -> None:
-        rows, place = self._rows, self._now % self._past
-        rows["codes"][:, place], rows["points"][:, place] = code, points
-        rows["known"][:, place], rows["observed"][:, place] = known, observed
+    def _seated(self, shown: "_Shown") -> dict[str, Array]:
+        """Return task to probabilities ``[P, C]`` of people of one frame."""
+        points, observed = shown.points.astype(np.float64), shown.observed
+        known, code = observed, None
+        if self._stream is not None:
+            found, code = self._stream.decide(), self._stream.code
+            known = observed | found.known
+            body = found.mean * shown.scale[:, None, None] + shown.centre[:, None]
+            np.copyto(points, body, where=~observed[..., None])
+        sums = self._summed(code, points, known, observed)
+        features = self._features(sums, code, points, known, shown)
+        features -= self._middle
+        features /= self._width
+        return self._decide(features, sums)
+
+    def _summed(
+        self, code: Array | None, points: Array, known: Array, observed: Array
+    ) -> list[Array]:
+        """Return sums over the window, of all that is kept."""
+        rows = self._rows
+        kept, people = rows["kept"], len(points)
+        now = kept[:, self._now % self._past]
+        weighted = points * known[..., None]
+        places, squares, sure, seen, codes = (now[:, part] for part in self._parts)
+        places[:], squares[:] = weighted.reshape(people, -1), squared(weighted)
+        sure[:], seen[:] = known, observed
+        if code is not None:
+            codes[:] = code
         rows["frames"][:] += 1
+        sums = self._ones @ kept
+        return [sums[:, part] for part in self._parts]
 
     def _features(
-        self, code: Array, points: Array, known: Array, centre: Array, scale: Array
+        self, sums: list[Array], code: Array | None, points: Array, known: Array, shown: "_Shown"
     ) -> Array:
         """Return what `Several.features` does ``[P, F]``."""
-        rows, unit = self._rows, scale[:, None].astype(np.float64)
-        frames = np.minimum(rows["frames"], self._past)[:, None]
-        weight = rows["known"][..., None]
-        count = np.maximum(weight.sum(axis=1), 1)
-        mean = (rows["points"] * weight).sum(axis=1) / count
-        spread = (np.square(rows["points"] - mean[:, None]) * weight).sum(axis=1) / count
-        moved = np.sqrt((spread[..., 0] + spread[..., 1]) / np.square(unit) + 1e-6)
-        ever = weight.any(axis=1)
-        middle = np.where(ever, (mean - centre[:, None]) / unit[..., None], 0.0)
-        last = np.where(known[..., None], (points - centre[:, None]) / unit[..., None], middle)
-        people = len(points)
-        parts = [code, rows["codes"].sum(axis=1) / frames] if self._stream else []
-        parts += [last.reshape(people, -1), middle.reshape(people, -1), moved]
-        parts += [rows["observed"].sum(axis=1) / frames, centre, np.log(unit)]
-        features: Array = np.concatenate(parts, axis=1).astype(np.float32)
+        places, squares, sure, seen, codes = sums
+        people, unit = len(points), shown.scale[:, None].astype(np.float64)
+        frames = np.minimum(self._rows["frames"], self._past)[:, None]
+        count, centre = np.maximum(sure, 1), shown.centre[:, None]
+        mean = places.reshape(points.shape) / count[..., None]
+        spread = squares / count - squared(mean)
+        moved = np.sqrt(np.maximum(spread, 0) / np.square(unit) + 1e-6)
+        middle = (mean - centre) / unit[..., None] * (sure > 0)[..., None]
+        last = np.where(known[..., None], (points - centre) / unit[..., None], middle)
+        parts = [] if code is None else [code, codes / frames]
+        parts += [last.reshape(people, -1), middle.reshape(people, -1), moved, seen / frames,
+                  shown.centre, np.log(unit)]  # fmt: skip
+        features: Array = np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
         return features
 
-    def _decide(self, features: Array) -> dict[str, Array]:
-        seen = self._rows["observed"].any(axis=1).sum(axis=1) >= self._enough
-        out = self._unknown(len(features))
-        for (task, layers), temperature in zip(self._heads.items(), self._temperature, strict=True):
-            found = features
-            for number, (weight, bias) in enumerate(layers):
-                found = (gelu(found) if number else found) @ weight + bias
-            logits = found / temperature
+    def _decide(self, features: Array, sums: list[Array]) -> dict[str, Array]:
+        enough = np.count_nonzero(sums[3], axis=1) >= self._enough
+        found, out = np.dot(features, self._first), {}
+        found += self._first_bias
+        for number, task in enumerate(self._tasks):
+            logits = found[:, self._own[number]]
+            for weight, bias in self._rest[number]:
+                logits = np.dot(gelu(logits), weight) + bias
+            logits = logits / self._temperature[number]
             share = np.exp(logits - logits.max(axis=1, keepdims=True))
-            share /= share.sum(axis=1, keepdims=True)
-            out[task][:, :-1] = np.where(seen[:, None], share, 0.0)
-            out[task][:, -1] = ~seen
+            share *= (enough / share.sum(axis=1))[:, None]
+            out[task] = np.concatenate([share, ~enough[:, None]], axis=1, dtype=np.float32)
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """People of one frame, in image widths.
+
+    Attributes:
+        seats: Of the P people who are there, or were of late.
+        points: ``[P, J, 2]``, 0 where not observed.
+        observed: ``[P, J]``.
+        centre: ``[P, 2]`` see `Placement`.
+        scale: ``[P]``.
+    """
+
+    seats: tuple[str, ...]
+    points: Array
+    observed: Array
+    centre: Array
+    scale: Array

@@ -1,6 +1,7 @@
 """The causal half of the shipped network for one frame at a time, in numpy."""
 
 import math
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -69,6 +70,12 @@ class Fused:
         self.when_bias = bias + constant + numpy(network.whose)[self.use]
         self.choose, self.choose_bias = linear(network.choose)
         self._arrange()
+
+    def same_as(self, other: "Fused") -> bool:
+        """Whether both are the same weights, and run here."""
+        if not type(self) is type(other) is Fused:
+            return False
+        return _same(vars(self), vars(other))
 
     def _arrange(self) -> None:
         """Give layers the factors of the units between them, see `bent`."""
@@ -180,3 +187,13 @@ def _fold(weight: Array) -> tuple[Array, Array]:
     kept = np.stack([weight[:, list(same)].sum(axis=1) for same in _KEPT], axis=1)
     constant = np.tensordot(list(_CONSTANT.values()), weight[:, list(_CONSTANT)], (0, 1))
     return kept, constant.astype(np.float32)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, _Block) and isinstance(other, _Block):
+        return _same(vars(one), vars(other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+    return bool(np.array_equal(one, other))

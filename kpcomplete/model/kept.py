@@ -25,9 +25,8 @@ class State:
         fitted: ``[P, J]`` joints that the placement knows.
         centre: ``[P, 2]`` see `Placement`.
         scale: ``[P]``.
-        guess: ``[P, J, 2]`` what the mixture says.
-        doubtful: ``[P, J, 2]`` the same in doubt.
-        root: ``[P, J, 2, 2]`` factor of its covariance.
+        imagined: ``[P, 2, J, 2]`` what the mixture says, and the same in doubt.
+        root: ``[P, 3, J]`` lower triangular factor of its covariance: 00, 10 and 11.
         bases: ``[P, 9, J, 2]`` ring of last observations, or else guesses.
         looked: ``[P, R, W]`` float32, rings of what the convolutions have to look back to.
     """
@@ -43,8 +42,7 @@ class State:
     fitted: Array
     centre: Array
     scale: Array
-    guess: Array
-    doubtful: Array
+    imagined: Array
     root: Array
     bases: Array
     looked: Array
@@ -65,9 +63,8 @@ class State:
             fitted=np.zeros((people, joints), bool),
             centre=np.zeros((people, 2)),
             scale=np.ones(people),
-            guess=np.zeros(pair),
-            doubtful=np.zeros(pair),
-            root=np.zeros((*pair, 2)),
+            imagined=np.zeros((people, 2, joints, 2)),
+            root=np.zeros((people, 3, joints)),
             bases=np.zeros((people, max(STEPS) + 1, joints, 2)),
             looked=np.zeros((people, *rings), np.float32),
         )

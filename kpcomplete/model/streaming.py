@@ -8,7 +8,8 @@ import torch
 from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.model import Prediction
-from kpcomplete.model.decide import Decide
+from kpcomplete.model.decide import Decided
+from kpcomplete.model.engine import Engine, Work
 from kpcomplete.model.fused import Fused
 from kpcomplete.model.given import Given
 from kpcomplete.model.kept import State
@@ -45,19 +46,31 @@ class Stream:
 
     def __init__(self, network: Temporal, *, window: int = 150, fused: Fused | None = None) -> None:
         self.window = window
-        self._fused, self._decide = fused or Fused(network), Decide(network)
+        self._engine = Engine(network, fused)
         self._given = Given(network.mixture) if len(network.share) else None
-        self._middle: Array = network.centre.detach().double().cpu().numpy()
         self._anchors = network.skeleton.indices(ANCHORS)
-        reach = self._fused.reach
+        reach = self._engine.fused.reach
         self._length = np.array([2 * r + 1 for r in reach])
         self._first = np.cumsum([0, *self._length])[:-1]
-        self._back = np.array([[r, 2 * r] for r in reach])
-        rings = int(self._length.sum()), len(self._fused.join_bias)
+        # of each convolution what is `reach` before a frame, and twice as far
+        self._back = np.array([[r, 2 * r] for r in reach]).ravel()
+        self._twice, self._start = np.repeat(self._length, 2), np.repeat(self._first, 2)
+        rings = int(self._length.sum()), self.width
         self._state = State.new(0, window, len(network.skeleton), rings)
         self._times = np.zeros(window)
+        self._looked: Work | None = None
         self.code: Array = np.zeros((0, rings[1]), np.float32)
         self._now = 0
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the network."""
+        return self._engine
+
+    def join(self, engine: Engine) -> None:
+        """Let the network run together with that of another stream, if it is the same."""
+        if engine.same_as(self._engine):
+            self._engine = engine
 
     def arrange(self, rows: Sequence[int | None]) -> None:
         """Make people of rows, from now on: of an earlier row, or None for someone new."""
@@ -73,6 +86,14 @@ class Stream:
             seconds: Its time, later than that of the frame before.
             placement: Fixed by somebody else; by default the stream's own.
         """
+        self.look(batch, seconds, placement)
+        return self.decide().prediction, Placement(
+            centre=torch.from_numpy(self.centre).float(),
+            scale=torch.from_numpy(self.scale).float(),
+        )
+
+    def look(self, batch: PoseBatch, seconds: float, placement: Placement | None = None) -> None:
+        """Take the next frame, see `step`; `decide` says where the joints are."""
         state = self._state
         self._observe(batch, seconds)
         if placement is None:
@@ -81,34 +102,53 @@ class Stream:
             state.centre = placement.centre.double().numpy()
             state.scale = placement.scale.double().numpy()
         self._imagine()
+        before = self._start + (self._now - self._back) % self._twice
         moment = self._moment(batch, seconds)
-        heads = self._heads(moment.features(self._middle, self._decide.spread))
+        self._looked = self._engine.add(moment, state.looked.take(before, axis=1))
         state.frames += 1
         self._now += 1
-        return self._decide(moment, heads), Placement(
-            centre=torch.from_numpy(state.centre).float(),
-            scale=torch.from_numpy(state.scale).float(),
-        )
+
+    def decide(self) -> Decided:
+        """Return where the joints of the frame are that was taken last, in body units."""
+        assert self._looked is not None  # a frame was taken
+        work = self._engine(self._looked)
+        assert work.decided is not None  # it is done
+        assert work.code is not None
+        at = self._first + (self._now - 1) % self._length
+        self._state.looked[:, at] = work.seen  # what later frames look back to
+        self.code = work.code
+        return work.decided
+
+    @property
+    def centre(self) -> Array:
+        """Where the people are ``[P, 2]``, see `Placement`."""
+        return self._state.centre
+
+    @property
+    def scale(self) -> Array:
+        """Pixels a body unit ``[P]``."""
+        return self._state.scale
 
     @property
     def width(self) -> int:
         """Numbers of a latent."""
-        return len(self._fused.join_bias)
+        return len(self._engine.fused.join_bias)
 
     def _observe(self, batch: PoseBatch, seconds: float) -> None:
         state, place = self._state, self._now % self.window
-        observed = batch.observed[:, 0].numpy()
+        observed = batch.observed.numpy()[:, 0]
         here = observed[..., None]
-        keypoints = np.where(here, batch.keypoints[:, 0].double().numpy(), 0.0)
+        keypoints = np.where(here, batch.keypoints.numpy()[:, 0], 0.0)
         state.count += observed
         state.count -= state.observed[:, place]
-        state.total += keypoints - state.keypoints[:, place]
+        state.total += keypoints
+        state.total -= state.keypoints[:, place]
         state.keypoints[:, place], state.observed[:, place] = keypoints, observed
         self._times[place] = seconds
         earlier = (self._now - APART) % self.window
-        told = here & state.observed[:, earlier][..., None] & (self.window > APART)
         passed = max(seconds - self._times[earlier], 1e-6)
-        velocity = np.where(told, (keypoints - state.keypoints[:, earlier]) / passed, 0.0)
+        velocity = keypoints - state.keypoints[:, earlier]
+        velocity *= state.observed[:, earlier, :, None] * (float(self.window > APART) / passed)
         np.copyto(state.velocity, velocity, where=here)
         np.copyto(state.before, keypoints, where=here)
         np.copyto(state.then, seconds, where=observed)
@@ -133,17 +173,19 @@ class Stream:
         """Ask the mixture about the average pose, as often as the network does."""
         state = self._state
         for row in np.flatnonzero(state.frames % EVERY == 0):
-            mean, doubtful, scale = self._middle.copy(), self._middle.copy(), state.scale[row]
-            root = (0.5 * self._decide.spread[:, 0])[:, None, None] * np.eye(2)
+            scale = state.scale[row]
+            mean = np.array([self._engine.middle, self._engine.middle])  # sure, and in doubt
+            root = np.zeros((3, len(mean[0])))
+            root[0] = root[2] = 0.5 * self._engine.decide.spread[:, 0]
             if self._given is not None:
                 which, seen = self._given.joints, state.count[row] > 0
                 average = state.total[row] / np.maximum(state.count[row], 1)[:, None]
                 average = (average - state.centre[row]) / scale
                 found = self._given(average[which], seen[which])
-                mean[which], covariance, doubtful[which] = found
-                root[which] = np.linalg.cholesky(covariance + 1e-4 * np.eye(2))
-            state.guess[row] = mean * scale + state.centre[row]
-            state.doubtful[row] = doubtful * scale + state.centre[row]
+                mean[0, which], covariance, mean[1, which] = found
+                factor = np.linalg.cholesky(covariance + 1e-4 * np.eye(2))
+                root[:, which] = factor[:, [0, 1, 1], [0, 0, 1]].T
+            state.imagined[row] = mean * scale + state.centre[row]
             state.root[row] = root * scale
 
     def _moment(self, batch: PoseBatch, seconds: float) -> Moment:
@@ -151,44 +193,46 @@ class Stream:
         scale, centre = state.scale[:, None, None], state.centre[:, None]
         seen = state.count > 0
         here = seen[..., None]
-        average = state.total / np.maximum(state.count, 1)[..., None]
-        before = (state.before - centre) / scale * here
-        memory, remembered = np.zeros_like(before), np.zeros_like(seen)
+        people, joints = seen.shape
+        places = np.empty((people, 5, joints, 2))
+        places[:, 0] = state.before
+        np.divide(state.total, np.maximum(state.count, 1)[..., None], out=places[:, 1])
+        places[:, 2] = 0.0
+        places[:, 3:] = state.imagined
+        remembered = None
         if batch.memory is not None:
-            remembered = batch.memory.known.numpy()
-            memory = (batch.memory.mean.double().numpy() - centre) / scale * remembered[..., None]
-        both = (seen & remembered)[:, self._anchors, None]
-        shift = ((before - memory)[:, self._anchors] * both).sum(axis=1, keepdims=True)
+            remembered, places[:, 2] = batch.memory.known.numpy(), batch.memory.mean.numpy()
+        places -= centre[:, None]
+        places /= scale[:, None]
+        places[:, :2] *= here[:, None]
+        shift = np.zeros((people, 1, 2))
+        if remembered is None:
+            places[:, 2] = 0.0
+        else:
+            places[:, 2] *= remembered[..., None]
+            both = (seen & remembered)[:, self._anchors, None]
+            off = (places[:, 0] - places[:, 2]).take(self._anchors, axis=1)
+            shift = (off * both).sum(axis=1, keepdims=True)
+            shift /= np.maximum(both.sum(axis=1, keepdims=True), 1)
+        since = np.minimum(seconds - state.then, NEVER)
         return Moment(
             observed=state.observed[:, self._now % self.window],
             seen=seen,
-            since=np.where(seen, np.minimum(seconds - state.then, NEVER), NEVER),
-            before=before,
-            average=(average - centre) / scale * here,
+            since=np.where(seen, since, NEVER),
+            places=places,
             velocity=state.velocity / scale * here,
-            memory=memory,
             remembered=remembered,
-            guess=(state.guess - centre) / scale,
-            doubtful=(state.doubtful - centre) / scale,
-            root=state.root / scale[..., None],
-            shift=shift / np.maximum(both.sum(axis=1, keepdims=True), 1),
+            root=state.root / scale,
+            shift=shift,
             steps=[step / scale for step in self._steps(here)],
         )
 
     def _steps(self, seen: Array) -> Sequence[Array]:
         """Return `Moment.steps` in pixels, and keep where joints are for later ones."""
         state, bases = self._state, self._state.bases
-        base, length = np.where(seen, state.before, state.guess), bases.shape[1]
+        base, length = np.where(seen, state.before, state.imagined[:, 0]), bases.shape[1]
         fresh = state.frames == 0
         if fresh.any():
             bases[fresh] = base[fresh, None]
         bases[:, self._now % length] = base
         return [base - bases[:, (self._now - frames) % length] for frames in STEPS]
-
-    def _heads(self, features: Array) -> Array:
-        """Ask the network, and keep what later frames look back to."""
-        ring = self._state.looked
-        before = self._first[:, None] + (self._now - self._back) % self._length[:, None]
-        heads, self.code, seen = self._fused(features, ring[:, before.ravel()])
-        ring[:, self._first + self._now % self._length] = seen
-        return heads
