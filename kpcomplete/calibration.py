@@ -15,6 +15,7 @@ from kpcomplete.errors import MissingDependencyError, SettingError, SourceError
 from kpcomplete.output import whole
 
 _QUALISYS = 64  # its intrinsics count 64ths of pixels
+_MOST = 10_000_000  # bytes
 
 
 def read(path: str | Path) -> dict[str, Camera]:
@@ -26,6 +27,8 @@ def read(path: str | Path) -> dict[str, Camera]:
     """
     path = Path(path)
     try:
+        if path.stat().st_size > _MOST:
+            raise ValueError(f"it has more than {_MOST} bytes")
         text = path.read_text(encoding="utf-8")
         form = _form(text)
         cameras = form(text)
@@ -159,7 +162,12 @@ def _first(values: Mapping[str, Any], *names: str, **default: Any) -> Any:
 
 
 class _Storage(yaml.SafeLoader):
-    """OpenCV tags its matrices."""
+    """OpenCV tags its matrices; it has no aliases, a few of which can stand for billions."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it must not have aliases")
+        return super().compose_node(parent, index)
 
 
 def _opencv_matrix(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Any:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from kpcomplete import checkpoint, limits
+from kpcomplete import calibration, checkpoint, limits
 from kpcomplete.app.trust import check
 from kpcomplete.archive import read_archive
 from kpcomplete.benchmark import fuzz, sound
@@ -167,6 +167,19 @@ def test_joints_that_are_means_of_each_other_end(derived):
     values = {"name": "odd", "joints": ["a", *(f"x{i}" for i in range(41))], "derived": derived}
     with pytest.raises(SkeletonError, match="derived"):
         convert(np.zeros((33, 2)), Skeleton.load("blazepose33"), Skeleton.from_dict(values))
+
+
+@pytest.mark.parametrize("head", ["K: *a9", "K: !!opencv-matrix\n  data: *a9"])
+def test_a_camera_file_is_no_larger_than_it_is(head, tmp_path):
+    many = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    lines = ["%YAML:1.0", "---", "a0: &a0 [1.0, 1.0]", *many, head]
+    (path := tmp_path / "a.yml").write_text("\n".join(lines))
+    with pytest.raises(SourceError, match="must not have aliases"):
+        calibration.read(path)
+    with path.open("wb") as file:
+        file.truncate(10**10)
+    with pytest.raises(SourceError, match="more than 10000000 bytes"):
+        calibration.read(path)
 
 
 def test_configs_run_nothing_when_they_are_read():
