@@ -3,15 +3,12 @@
 import os
 from typing import Any
 
-import numpy as np
-
 from kpcomplete.cabin.render import PACKAGES
 from kpcomplete.display import runtime_dir
 from kpcomplete.errors import RenderError
 from kpcomplete.format._probe import working
 from kpcomplete.format._stage import Stage, open3d
 from kpcomplete.pose import Array
-from kpcomplete.scene import clear
 from kpcomplete.scene.parts import Scene
 from kpcomplete.scene.view import View
 
@@ -53,25 +50,11 @@ class Hidden:
         self._window.destroy_window()
 
     def draw(self, scene: Scene, view: View) -> Array:
-        """Return the picture ``[H, W, 3]`` uint8 blue, green, red.
-
-        What is translucent is blended: drawn thrice, as the window knows solid things only.
-        """
+        """Return the picture ``[H, W, 3]`` uint8 blue, green, red."""
         import cv2
 
-        found = clear.layers(scene)
-        if found is None:
-            picture = self._drawn(scene, view)
-        else:
-            behind = self._drawn(found.behind, view).astype(np.float32)
-            share = self._drawn(found.share, view).astype(np.float32) / 255
-            before = self._drawn(found.before, view)
-            picture = np.rint(behind + (before - behind) * share).astype(np.uint8)
+        unit = self._finer * max(min(self.size) / 720, 0.5)
+        picture = self._stage.blended(scene, view, unit=unit)
         if self._finer > 1:
             picture = cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA)
         return picture
-
-    def _drawn(self, scene: Scene, view: View) -> Array:
-        unit = self._finer * max(min(self.size) / 720, 0.5)
-        self._stage.show(scene, view, unit=unit)
-        return self._stage.picture()

@@ -8,7 +8,7 @@ import numpy as np
 from kpcomplete.cabin.render import PACKAGES
 from kpcomplete.errors import MissingDependencyError
 from kpcomplete.pose import Array
-from kpcomplete.scene import colours, lettering
+from kpcomplete.scene import clear, colours, lettering
 from kpcomplete.scene.light import shade, sieve
 from kpcomplete.scene.parts import Mesh, Picture, Scene
 from kpcomplete.scene.view import View
@@ -106,6 +106,32 @@ class Stage:
         seen = np.asarray(self._window.capture_screen_float_buffer(do_render=True))
         picture: Array = cv2.cvtColor(cv2.convertScaleAbs(seen, alpha=255), cv2.COLOR_RGB2BGR)
         return picture
+
+    def blended(
+        self, scene: Scene, view: View, help_: Sequence[str] = (), unit: float = 0.0
+    ) -> Array:
+        """Return a picture of a scene in which what is translucent is blended.
+
+        It is drawn thrice, as the window knows solid things only; for windows that are watched a
+        sieve of triangles has to do.
+
+        Args:
+            scene: See `show`; so are the others.
+            view: From where.
+            help_: Lines below the bar.
+            unit: Of letters.
+        """
+        found = clear.layers(scene)
+        if found is None:
+            self.show(scene, view, help_, unit)
+            return self.picture()
+        pictures = []
+        for part in (found.share, found.before, found.behind):
+            self.show(part, view, help_, unit)
+            pictures.append(self.picture().astype(np.float32))
+        share, before, behind = pictures
+        blended: Array = np.rint(behind + (before - behind) * (share / 255)).astype(np.uint8)
+        return blended
 
     def _aim(self, view: View, size: tuple[int, int]) -> None:
         parameters = self._o3d.camera.PinholeCameraParameters()

@@ -124,8 +124,11 @@ class _Session:
         print(f"wrote {path}", flush=True)
 
     def _picture(self, path: Path) -> None:
-        self._update()  # to what keys pressed just before this one made of it
-        png.write(path, self._stage.picture())
+        png.write(path, self._blended())  # of what keys pressed just before this one made of it
+
+    def _blended(self) -> Any:
+        c, self._shown = self._controls, None  # the window has something else on it after that
+        return self._stage.blended(c.scene(), c.view, c.help_lines)
 
     def _video(self, path: Path) -> None:
         """Show every moment once, as it is looked at now."""
@@ -135,9 +138,8 @@ class _Session:
         def pictures() -> Any:
             for moment in range(c.look.start, c.stop):
                 c.moment = moment
-                self._update()
                 self._stage.draw()
-                yield self._stage.picture()
+                yield self._blended()
 
         mp4.write(path, pictures(), c.show.fps, c.show.title)
         c.moment, c.help = back, helped
