@@ -87,7 +87,7 @@ def clear(path: Path) -> None:
     prefix = _prefix(path)
     for draft in path.parent.glob(f"{glob.escape(prefix)}*"):
         number = draft.name.removeprefix(prefix)
-        if re.fullmatch(r"[0-9]{1,9}", number) and not _runs(int(number)):
+        if re.fullmatch(r"[0-9]{1,9}", number) and not runs(int(number)):
             _remove(draft)
 
 
@@ -101,14 +101,19 @@ def _escape(name: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", name)
 
 
-def _runs(process: int) -> bool:
+def runs(process: int) -> bool:
+    """Whether a process of this machine still runs; one that only waits to be buried does not."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        return state.rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (OSError, IndexError):  # it ended just now, or this system has no such files
+        return not Path("/proc/self/stat").exists()
 
 
 def _remove(path: Path) -> None:

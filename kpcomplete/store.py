@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from kpcomplete.errors import MissingDependencyError, OutputError, SettingError
-from kpcomplete.output import guard, whole
+from kpcomplete.output import guard, runs, whole
 
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 """Kinds of store in which a file that is being written is not there until it is whole."""
@@ -133,7 +133,7 @@ class Folder:
         yield self.path / name
 
     def sweep(self, stem: str, process: int) -> None:
-        if _lives(process):
+        if runs(process):
             return
         for folder in (self.path, *(p for p in self.path.glob(".*") if p.is_dir())):
             for path in folder.glob(f".{glob.escape(stem)}.*.part-*-{process}"):
@@ -235,7 +235,7 @@ class Address:
 
     def sweep(self, stem: str, process: int) -> None:
         del stem
-        if _lives(process):  # of that number, on this machine
+        if runs(process):  # of that number, on this machine
             return
         for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}{process}-*"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -268,13 +268,3 @@ def _connect(url: str) -> tuple[Any, str]:
             "install kpcomplete[s3]"
         ) from error
     return files, str(root).rstrip("/")
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -2,12 +2,13 @@
 
 import os
 import stat
+import subprocess
 
 import made
 import pytest
 
 from kpcomplete.errors import OutputError, SourceError
-from kpcomplete.output import Draft, clear, guard, whole
+from kpcomplete.output import Draft, _prefix, clear, guard, runs, whole
 
 
 def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
@@ -111,3 +112,18 @@ def test_an_output_that_is_deleted_underway_is_named(tmp_path):
     with pytest.raises(OutputError, match=text), whole(path):  # noqa: PT012
         path.parent.joinpath(next(iter(os.listdir(path.parent)))).unlink()
         path.parent.rmdir()
+
+
+def test_a_process_that_is_not_buried_yet_writes_no_more(tmp_path):
+    with subprocess.Popen(["true"]) as program:
+        os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)  # and stays as it is
+        os.kill(program.pid, 0)
+        assert not runs(program.pid)
+        left = Draft(tmp_path / "a.txt").temporary.rename(
+            tmp_path / f"{_prefix(tmp_path / 'a.txt')}{program.pid}"
+        )
+        with whole(tmp_path / "a.txt") as path:
+            path.write_text("x")
+        assert not left.exists()
+    assert runs(os.getpid())
+    assert not runs(999_999_999)
