@@ -21,6 +21,8 @@ from kpcomplete.cabin.edition import EDITION
 from kpcomplete.cabin.film import Sensor, draw_sensor
 from kpcomplete.cabin.landmarks import NAMES
 from kpcomplete.cabin.postures import classify
+from kpcomplete.cabin.profile import FACE
+from kpcomplete.cabin.rear import PLACES
 from kpcomplete.cabin.render import Renderer
 from kpcomplete.cabin.ride import Ride
 from kpcomplete.cabin.sheet import mark, read, write
@@ -39,6 +41,7 @@ from kpcomplete.staged import Scene
 log = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 _KINDS = ("mirror", "mirror", "dash", "pillar", "door", "roof")  # of cameras, ride by ride
+_SEEN = 0.5  # share of frames in which something of a head in the rear must be seen
 _RELIGHT = 12  # frames for which light on what moves is kept
 
 
@@ -213,6 +216,7 @@ def _watch(
     seen = {seat: camera.project(camera.view(np.stack(solid[seat]))) for seat in solid}
     size = np.array([camera.width, camera.height])
     inside = [s for s, p in seen.items() if ((p[0][0] >= 0) & (p[0][0] < size)).all()]
+    inside = [s for s in inside if s not in PLACES or _faces(np.stack(why[s])) >= _SEEN]
     info = StreamInfo(name="staged", fps=float(fps), image_size=(camera.width, camera.height))
     _kept().rest()
     detector = Seats(
@@ -233,6 +237,11 @@ def _watch(
             "cause": np.stack(why[seat]).astype(np.uint8),
         }
     return out
+
+
+def _faces(causes: Array) -> float:
+    """Share of frames in which any joint of the head is seen; nobody finds others in the rear."""
+    return float((causes[:, :FACE] == CAUSES.index(VISIBLE)).any(axis=1).mean())
 
 
 def _posture(ride: Ride, seat: str, joints: Array, times: Array) -> Array:

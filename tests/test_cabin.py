@@ -315,6 +315,32 @@ def test_without_a_window_the_error_names_the_system_packages(monkeypatch):
         render.Renderer(mirror())
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_what_stands_still_hides_and_is_hidden_as_if_it_were_drawn_each_time():
+    from kpcomplete.cabin.render import Renderer
+
+    camera = look_at((0.0, -2.0, 0.0), (0.0, 0.0, 0.0), (160, 120), 60.0)
+    still = merge([box((x, y, 0.0), (0.3, 0.1, 0.9), (x + 0.5, 0.2, 0.2)) for x, y in
+                   ((-0.3, -0.3), (0.3, 0.3))])  # fmt: skip
+    far = box((0.0, 3.0, 0.0), (9.0, 0.1, 9.0), (0.1, 0.1, 0.1))
+    bars = [box((0.0, 0.0, z), (1.2, 0.1, 0.2), (0.1, 0.9, 0.2)) for z in (-0.2, 0.3)]
+    room = merge([still, far])
+    try:
+        with Renderer(camera, finer=1) as renderer:
+            laid = [renderer.draw(bar, room) for bar in (*bars, bars[0])]
+            depth = renderer.depth()
+    except RenderError as error:
+        pytest.skip(str(error))
+    for bar, picture in zip((*bars, bars[0]), laid, strict=True):
+        with Renderer(camera, finer=1) as renderer:
+            whole = renderer.draw(merge([bar, still]), far)
+            np.testing.assert_array_equal(picture, whole)
+    np.testing.assert_allclose(depth, renderer.depth(), atol=1e-5)
+    green = laid[0][..., 1] > 150
+    assert green[70, 110]  # the bar is before the right block
+    assert not green[70, 50]  # and behind the left one
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_seated_body_holds_the_wheel_with_its_elbows_down():

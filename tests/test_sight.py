@@ -67,7 +67,16 @@ def test_rays_enter_pipes_and_rings_where_they_meet_their_surface():
     same, _ = agree(
         first(proxies.steered(wheel, np.array([0.3])), some), cast(wheel.mesh(0.3), some)
     )
-    assert same > 0.97
+    assert same > 0.99  # spokes end where the rim's middle is
+
+
+def test_rings_are_met_where_they_are_near_however_flat_one_looks():
+    wheel = Wheel(center=(0.0, 0.0, 0.0), radius=0.4, grip=0.05, tilt=0.0)
+    rim = wheel.mesh(0.0)
+    for origin in ((0.0, -2.0, 0.0), (0.0, -0.5, 1.9), (1.9, -0.2, 0.3)):
+        some = rays(3, origin=origin)
+        found = first(proxies.steered(wheel, np.array([0.0])), some)
+        assert agree(found, cast(rim, some))[0] > 0.99
 
 
 def test_rays_enter_ellipsoids_and_the_round_ends_of_capsules():
@@ -200,5 +209,5 @@ def test_solids_rays_and_pictures_agree():
         pytest.skip(str(error))
     assert found["visibility_agree"] >= 0.995
     assert found["reprojection_px"] < 0.01
-    assert found["proxy_agree"] > 0.93
+    assert found["proxy_agree"] > 0.96
     assert found["penetrating"] < 0.1
