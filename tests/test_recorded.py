@@ -8,6 +8,8 @@ import pytest
 from kpcomplete.app.simulate import Settings
 from kpcomplete.cabin import recorded
 from kpcomplete.cabin.motion import Hand, Motion, Track
+from kpcomplete.cabin.outing import behind
+from kpcomplete.cabin.rear import PLACES
 from kpcomplete.cabin.sitter import Span
 from kpcomplete.errors import SettingError, SourceError
 
@@ -108,6 +110,18 @@ def test_one_body_does_what_one_subject_did_without_jumps(tmp_path):
     assert seated.sitter.theme == "plain"
 
 
-def test_a_share_is_a_share():
-    with pytest.raises(SettingError, match=r"arms_share must be from 0 to 1, but got 2"):
-        Settings(arms_share=2)
+@pytest.mark.parametrize("name", ["arms_share", "rear"])
+def test_a_share_is_a_share(name):
+    with pytest.raises(SettingError, match=f"{name} must be from 0 to 1, but got 2"):
+        Settings(**{name: 2})
+
+
+def test_those_behind_are_not_in_front_and_no_babies():
+    kinds = ["adult_50", "infant_seat", "child", "adult_05", "adult_95"]
+    crowd, rng = SimpleNamespace(kinds=kinds), np.random.default_rng(0)
+    found = [behind(crowd, (0, 2), rng) for _ in range(40)]
+    assert {seat for seats in found for seat in seats} == set(PLACES)
+    assert {index for seats in found for index in seats.values()} == {3, 4}
+    assert {len(seats) for seats in found} == {1, 2}
+    assert all(len(set(seats.values())) == len(seats) for seats in found)
+    assert behind(SimpleNamespace(kinds=kinds[:3]), (0, 2), rng) == {}

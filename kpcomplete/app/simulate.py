@@ -22,7 +22,7 @@ from kpcomplete.app.command import command
 from kpcomplete.cabin.cameras import CAMERAS
 from kpcomplete.cabin.crowd import Crowd
 from kpcomplete.cabin.edition import EDITION
-from kpcomplete.cabin.outing import Outing, go
+from kpcomplete.cabin.outing import Extras, Outing, go
 from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.cabin.recorded import read_arms
 from kpcomplete.cabin.visibility import CAUSES
@@ -41,6 +41,7 @@ class Settings:
     Attributes:
         bodies: How many different people, every third an infant or a child.
         rides: How many, with a driver and a passenger each.
+        rear: Share of rides with one or two more people behind.
         frames: Of each ride.
         fps: Frames a second.
         cars: How many different ones.
@@ -59,6 +60,7 @@ class Settings:
 
     bodies: int = 96
     rides: int = 240
+    rear: float = 0.0
     frames: int = 240
     fps: float = 30.0
     cars: int = 12
@@ -83,8 +85,9 @@ class Settings:
             raise SettingError(
                 f"cameras must be between 1 and the {len(self.views)} views, but got {self.cameras}"
             )
-        if not 0.0 <= self.arms_share <= 1.0:
-            raise SettingError(f"arms_share must be from 0 to 1, but got {self.arms_share}")
+        for name in ("arms_share", "rear"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise SettingError(f"{name} must be from 0 to 1, but got {getattr(self, name)}")
         if len(self.size) != 2 or min(self.size) < 16:
             raise SettingError(f"size must be a width and a height >= 16, but got {self.size}")
 
@@ -151,11 +154,12 @@ def _rides(parts: Path, settings: Settings, numbers: Sequence[int]) -> Iterator[
         return
     crowd = Crowd(settings.bodies, settings.cars, settings.seed)
     arms = read_arms(settings.arms, settings.arms_hold_out) if settings.arms else ()
+    extras = Extras(arms=arms, share=settings.arms_share, rear=settings.rear)
     width, height = settings.size
     for number in numbers:
         outing = go(
             crowd, number, settings.frames, settings.fps, list(settings.views), settings.cameras,
-            (width, height), arms=arms, share=settings.arms_share,
+            (width, height), extras=extras,
         )  # fmt: skip
         file = parts / f"{number}.safetensors"
         draft = file.with_name(f".{number}-{os.getpid()}")

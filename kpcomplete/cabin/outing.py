@@ -16,6 +16,7 @@ from kpcomplete.cabin.motion import Motion
 from kpcomplete.cabin.postures import classify
 from kpcomplete.cabin.puppet import Puppet
 from kpcomplete.cabin.rays import Solids
+from kpcomplete.cabin.rear import PLACES, THEMES, sit_behind
 from kpcomplete.cabin.recorded import REACH, Arms
 from kpcomplete.cabin.rig import Seat
 from kpcomplete.cabin.seating import Seated, fitted, sit_down
@@ -36,7 +37,7 @@ class Clip:
 
     Attributes:
         person: who it is.
-        seat: "driver" or "passenger".
+        seat: "driver", "passenger", or one of `rear.PLACES`.
         theme: what is done often.
         acts: what is done, in order.
         joints: the 33 landmarks in the vehicle frame (x left, y back, z up), metres, (T, 33, 3).
@@ -64,18 +65,36 @@ class Outing:
     Attributes:
         car: its name.
         cameras: that look.
-        clips: of the driver and of the passenger.
+        clips: of the driver, of the passenger, and of those behind.
     """
 
     car: str
     cameras: tuple[Camera, ...]
-    clips: tuple[Clip, Clip]
+    clips: tuple[Clip, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What is not in every simulation.
+
+    Attributes:
+        arms: real ones, whose motion passengers' arms may have.
+        share: of passengers whose arms have.
+        rear: share of rides with one or two more people behind.
+    """
+
+    arms: Sequence[Arms] = ()
+    share: float = 0.0
+    rear: float = 0.0
+
+
+_NONE = Extras()
 
 
 def go(
     crowd: Crowd, number: int, frames: int, fps: float, views: Sequence[str], count: int,
     size: tuple[int, int], watch: Callable[[Collection[Actor]], object] | None = None,
-    arms: Sequence[Arms] = (), share: float = 0.0,
+    extras: Extras = _NONE,
 ) -> Outing:  # fmt: skip
     """Simulate one ride; the same whatever was simulated before.
 
@@ -87,22 +106,25 @@ def go(
         views: kinds of camera to choose from, see `cameras.CAMERAS`.
         count: how many of them look.
         size: width and height of the images, pixels.
-        watch: is given both people with their bodies.
-        arms: real ones, whose motion passengers' arms may have.
-        share: of passengers whose arms have.
+        watch: is given all people with their bodies.
+        extras: what else there is.
     """
     rng, (name, car) = crowd.ride(number), crowd.car(number)
-    people = dict(zip(("driver", "passenger"), map(crowd.person, crowd.pair(number)), strict=True))
+    pair = crowd.pair(number)
+    people = dict(zip(("driver", "passenger"), map(crowd.person, pair), strict=True))
     seated = {}
     for seat, person in people.items():
         drives = seat == "driver"
         theme = draw_theme(drives, person.kind in DRIVERS, rng)
         seated[seat] = sit_down(person.puppet, drives, rng, theme)
+    if extras.rear and rng.random() < extras.rear:
+        for seat, index in behind(crowd, pair, rng).items():
+            people[seat] = crowd.person(index)
+            seated[seat] = sit_behind(people[seat].puppet, seat, rng, str(rng.choice(THEMES)))
     times = np.arange(frames) / fps
     actors, sources = {}, {}
     for seat, person in people.items():
-        real = arms if seat == "passenger" and not seated[seat].seat.facing else ()
-        motion, sources[seat] = _motion(person.puppet, seated[seat], times, real, share, rng)
+        motion, sources[seat] = _motion(person.puppet, seated[seat], times, extras, rng)
         actors[seat] = act(person.puppet, motion, seated[seat].at, times)
     if watch is not None:
         watch(actors.values())
@@ -127,16 +149,25 @@ def go(
                 sources[seat],
             )
         )  # fmt: skip
-    return Outing(name, cameras, (clips[0], clips[1]))
+    return Outing(name, cameras, tuple(clips))
+
+
+def behind(crowd: Crowd, front: Collection[int], rng: Generator) -> dict[str, int]:
+    """Who sits where in the rear: one or two who are not in front and no babies."""
+    free = [i for i, kind in enumerate(crowd.kinds) if i not in front and kind != "infant_seat"]
+    count = min(int(rng.integers(1, len(PLACES) + 1)), len(free))
+    seats = rng.permutation(list(PLACES))[:count].tolist()
+    return dict(zip(seats, rng.permutation(free)[:count].tolist(), strict=True))
 
 
 def _motion(
-    puppet: Puppet, seated: Seated, times: Array, arms: Sequence[Arms], share: float, rng: Generator
+    puppet: Puppet, seated: Seated, times: Array, extras: Extras, rng: Generator
 ) -> tuple[Motion, str]:
     """Everything that one person does, and where its arms have it from."""
     duration = float(times[-1]) + 1.0
-    if arms and rng.random() < share:
-        return recorded.perform(seated, puppet, arms, duration, rng)
+    passenger = seated.wheel is None and not seated.seat.facing
+    if passenger and extras.arms and rng.random() < extras.share:
+        return recorded.perform(seated, puppet, extras.arms, duration, rng)
     return seated.sitter.perform(duration), REACH
 
 
@@ -201,6 +232,6 @@ def _objects(
         solids += things.held(actor.joints, seated[seat].sitter.spans, times)
         stature = seated[seat].sitter.stature
         load = things.draw_load(stature.hip, stature.size, LOADS, rng)
-        if load is not None and seat == "passenger" and not seated[seat].seat.facing:
+        if load is not None and seat != "driver" and not seated[seat].seat.facing:
             solids += proxies.still([load])
     return solids

@@ -29,7 +29,7 @@ class Contents:
         fps: Frames per second.
         people: Who is seen, a name a clip.
         lengths: Frames of each clip, which stand one behind the other.
-        seats: ``driver`` or ``passenger``, a clip.
+        seats: ``driver``, ``passenger``, ``rear_left`` or ``rear_right``, a clip.
         acts: What is done in each clip.
         shapes: Person to shape of the body, as Anny counts.
         seed: Of the simulation.
