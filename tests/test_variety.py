@@ -176,3 +176,26 @@ def test_other_settings_do_not_take_over_finished_rides(tmp_path, monkeypatch):
         staging.stage(file, rides=2, frames=3)
         staging.stage(file, rides=2, frames=2, variety={"hats": 0.5})
         assert numbers == [0, 1, 0, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_variety_comes_on_top_of_what_there_was():
+    pytest.importorskip("anny", reason="needs the extra 'cabin'")
+    full = Variety(rear=1.0, glasses=1.0, hats=1.0, masks=1.0, loads=1.0)
+    bare, rich = (
+        strangers.draw_ride(0, 1.0, np.random.default_rng(5), variety=variety)[0]
+        for variety in (Variety(), full)
+    )
+    assert set(bare.occupants) == {"driver", "passenger"}
+    assert {"driver", "passenger"} < set(rich.occupants) <= {"driver", "passenger", *rear.PLACES}
+    assert (bare.car, bare.light, bare.wheel) == (rich.car, rich.light, rich.wheel)
+    before, after = bare.at(0.5), rich.at(0.5)
+    for seat, body in before.bodies.items():
+        np.testing.assert_array_equal(body.landmarks, after.bodies[seat].landmarks)
+        assert not len(body.worn)
+        assert len(after.bodies[seat].worn)  # at least glasses
+        assert bare.occupants[seat].worn is None
+    assert len(rich.loads) > len(bare.loads) == 0
+    hips = {seat: person.seat.hip for seat, person in rich.occupants.items()}
+    assert all((hip[1] > 0.8) == (seat in rear.PLACES) for seat, hip in hips.items())

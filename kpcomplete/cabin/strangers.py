@@ -98,22 +98,28 @@ def draw_ride(
         drives = seat == "driver"
         theme = draw_theme(drives, kinds[seat].name in DRIVERS, rng)
         people[seat] = sit_down(wardrobe.puppet(shape), drives, rng, theme)
-    if rng.random() < variety.rear:
-        for seat in rng.permutation(list(PLACES))[: rng.integers(1, len(PLACES) + 1)].tolist():
-            kinds[seat] = _behind(rng)
-            shapes[seat] = draw_body(kinds[seat], wardrobe.stature, rng)
-            theme = str(rng.choice(THEMES))
-            people[seat] = sit_behind(wardrobe.puppet(shapes[seat]), seat, rng, theme)
+    more = rng.spawn(1)[0]  # with or without variety, those in front are the same
+    if more.random() < variety.rear:
+        for seat in more.permutation(list(PLACES))[: more.integers(1, len(PLACES) + 1)].tolist():
+            kinds[seat] = _behind(more)
+            shapes[seat] = draw_body(kinds[seat], wardrobe.stature, more)
+            theme = str(more.choice(THEMES))
+            people[seat] = sit_behind(wardrobe.puppet(shapes[seat]), seat, more, theme)
     motions = {seat: person.sitter.perform(duration) for seat, person in people.items()}
     ride = Ride(
-        {seat: _dressed(people[seat], shapes[seat], variety, rng) for seat in people},
+        {
+            seat: _dressed(
+                people[seat], shapes[seat], variety, more if seat in PLACES else rng, more
+            )
+            for seat in people
+        },
         motions,
         people["driver"].wheel or Wheel(),
         people["driver"].sitter.turned,
         sits={seat: person.at for seat, person in people.items()},
         car=fitted(draw_car(rng), people),
         extra=[shape for person in people.values() for shape in person.extra],
-        loads=_loads(people, variety.loads, rng),
+        loads=_loads(people, variety.loads, more),
         spans={seat: person.sitter.spans for seat, person in people.items()},
         light=light or draw_light(rng),
         relight=relight,
@@ -143,9 +149,9 @@ def _loads(people: Mapping[str, Seated], share: float, rng: Generator) -> list[B
 
 
 def _dressed(
-    person: Seated, shape: Mapping[str, float], variety: Variety, rng: Generator
+    person: Seated, shape: Mapping[str, float], variety: Variety, rng: Generator, more: Generator
 ) -> Occupant:
-    outfit = draw_headwear(draw_outfit(rng), variety, rng)
+    outfit = draw_headwear(draw_outfit(rng), variety, more)
     return Occupant(Figure(shape, outfit), person.seat)
 
 
