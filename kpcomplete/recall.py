@@ -46,6 +46,10 @@ class Recall:
         joints = len(sequences[0].skeleton)
         nothing = np.zeros((joints, 2)), np.zeros(joints)
         totals, counts = zip(*(found or nothing for found in known), strict=True)
-        count = np.stack(counts)
-        mean = np.stack(totals) / np.maximum(count, 1e-6)[..., None]
-        return Memory(mean=torch.from_numpy(mean).float(), count=torch.from_numpy(count).float())
+        count = np.array(counts)
+        mean = np.array(totals)
+        mean /= np.maximum(count, 1e-6)[..., None]
+        return Memory(
+            mean=torch.from_numpy(mean.astype(np.float32)),
+            count=torch.from_numpy(count.astype(np.float32)),
+        )

@@ -100,7 +100,8 @@ class Recording:
 def sequence(frames: Sequence[Frame], seat: str, info: StreamInfo) -> PoseSequence:
     """Return one person of some frames as a sequence; frames without it are MISSING."""
     skeleton = Skeleton.load(CANONICAL)
-    keypoints = np.full((len(frames), len(skeleton), 2), np.nan, dtype=np.float32)
+    keypoints = np.empty((len(frames), len(skeleton), 2), dtype=np.float32)
+    keypoints.fill(np.nan)
     confidence = np.zeros((len(frames), len(skeleton)), dtype=np.float32)
     for i, frame in enumerate(frames):
         if seat in frame.people:

@@ -15,8 +15,9 @@ from kpcomplete.skeleton import CANONICAL, Skeleton
 _SKELETON = Skeleton.load(CANONICAL)
 _NOSE, *_SHOULDERS = _SKELETON.indices(["nose", "left_shoulder", "right_shoulder"])
 _FIRST, _SECOND = (_SKELETON.indices(ends) for ends in zip(*normalize.LENGTHS, strict=True))
+_ENDS = np.array([[_NOSE, _SHOULDERS[0], *_FIRST], [_NOSE, _SHOULDERS[1], *_SECOND]])
 _LENGTHS = np.array(list(normalize.LENGTHS.values()), np.float32)
-_TRUNK = [list(normalize.LENGTHS).index(bone) for bone in normalize.TRUNK]
+_TRUNK = np.array([list(normalize.LENGTHS).index(bone) for bone in normalize.TRUNK])
 
 
 class Whereabouts:
@@ -55,8 +56,9 @@ class Whereabouts:
         self._rows["measures"][:, self._now] = _measures(points)
         median = torch.from_numpy(self._rows["measures"]).nanmedian(dim=1).values.numpy()
         scale, centre = _scale(median[:, :-2]), median[:, -2:]
-        lost = np.flatnonzero(np.isnan(centre).any(axis=1))
-        if len(lost):  # no neck in the whole window
+        unknown = np.isnan(centre)
+        if unknown.any():  # no neck in the whole window
+            lost = np.flatnonzero(unknown.any(axis=1))
             centre[lost] = self._anywhere(lost)
         return centre, scale
 
@@ -68,12 +70,14 @@ class Whereabouts:
 
 
 def _measures(points: Array) -> Array:
-    left, right = points[:, _SHOULDERS[0]], points[:, _SHOULDERS[1]]
-    neck = (left + right) / 2
-    first = np.concatenate([points[:, [_NOSE, _SHOULDERS[0]]], points[:, _FIRST]], axis=1)
-    second = np.concatenate([neck[:, None], right[:, None], points[:, _SECOND]], axis=1)
-    lengths = np.sqrt(squared(first - second))
-    return np.concatenate([lengths, neck], axis=1)
+    # head from the neck, shoulders, other lengths
+    ends = points.take(_ENDS, axis=1)  # [P, 2, lengths, 2]
+    neck = (points[:, _SHOULDERS[0]] + points[:, _SHOULDERS[1]]) / 2
+    ends[:, 1, 0] = neck
+    out = np.empty((len(points), _ENDS.shape[1] + 2), np.float32)
+    np.sqrt(squared(ends[:, 0] - ends[:, 1]), out=out[:, :-2])
+    out[:, -2:] = neck
+    return out
 
 
 def _scale(median: Array) -> Array:
@@ -81,9 +85,11 @@ def _scale(median: Array) -> Array:
     head, shoulders = np.float32(1.5) * median[:, 0], median[:, 1]
     others = median[:, 2:] / _LENGTHS
     others[np.isnan(others)] = -np.inf
-    fallback = others.max(axis=1)
-    trunk = np.float32(normalize.TRUNK_SHARE) * others[:, _TRUNK].max(axis=1)
+    trunk = np.float32(normalize.TRUNK_SHARE) * others.take(_TRUNK, axis=1).max(axis=1)
     faceless = np.where(np.isnan(shoulders), shoulders, np.maximum(shoulders, trunk))
     scale = np.where(np.isfinite(head), np.fmax(head, shoulders), faceless)
-    scale = np.where(np.isfinite(scale) & (scale > 0), scale, fallback)
+    good = np.isfinite(scale) & (scale > 0)
+    if good.all():
+        return scale
+    scale = np.where(good, scale, others.max(axis=1))
     return np.where(np.isfinite(scale) & (scale > 0), scale, np.float32(1.0))

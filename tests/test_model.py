@@ -7,10 +7,10 @@ import torch
 from sklearn.decomposition import PCA
 
 from kpcomplete.batch import PoseBatch
-from kpcomplete.model.layers import Shift, factors
+from kpcomplete.model.layers import Shift, asinh, factors
 from kpcomplete.model.linear import Linear
 from kpcomplete.model.loss import masked_mean, student_nll
-from kpcomplete.model.places import LEAST, free_curve, reach, stiff_curve
+from kpcomplete.model.places import LEAST, free_curve, reach, stiff_curve, weighted_mean
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import NEVER, Timeline
 
@@ -214,3 +214,19 @@ def test_temporal_guesses_from_a_prior(temporal):
     assert temporal.arguments["components"] == 1
     again = Temporal(**temporal.arguments)
     again.load_state_dict(temporal.state_dict())
+
+
+def test_fast_forms_are_those_of_torch_where_nobody_wants_gradients():
+    values = torch.cat([torch.linspace(-60, 60, 999), torch.logspace(-9, 3, 99), torch.zeros(1)])
+    logits = torch.randn(50, 11, generator=torch.Generator().manual_seed(0)) * 20
+    allowed = torch.rand(logits.shape, generator=torch.Generator().manual_seed(1)) < 0.8
+    places = torch.randn(50, 11, 2, generator=torch.Generator().manual_seed(2))
+    found = asinh(values), weighted_mean(places, logits, allowed)
+    logits.requires_grad_()
+    wanted = torch.asinh(values), weighted_mean(places, logits, allowed)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other.detach(), rtol=1e-6, atol=1e-6)
+    assert wanted[1].requires_grad
+    values.requires_grad_()
+    (slope,) = torch.autograd.grad(asinh(values).sum(), values)
+    assert slope[-1] == 1  # of 0

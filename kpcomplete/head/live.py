@@ -1,6 +1,6 @@
 """The head frame by frame: the encoder sees each frame once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
@@ -58,12 +58,15 @@ class Live:
             for head in network.heads.values()
             if isinstance(head, nn.Sequential)
         ]
-        first, self._rest = [each[0] for each in layers], [each[1:] for each in layers]
-        self._first = np.concatenate([weight for weight, _ in first], axis=1)
-        self._first_bias = np.concatenate([bias for _, bias in first])
-        ends = np.cumsum([0, *(len(bias) for _, bias in first)])
+        # of all tasks together: first layers side by side, later ones as blocks
+        first, *later = zip(*layers, strict=True)
+        self._layers = [(np.concatenate([weight for weight, _ in first], axis=1), _row(first))]
+        self._layers += [(_diagonal([weight for weight, _ in same]), _row(same)) for same in later]
+        ends = np.cumsum([0, *(size - 1 for size in self._sizes.values())])
+        self._starts = ends[:-1]
         self._own = [slice(*ends) for ends in pairwise(ends)]
-        self._temperature = numpy(network.temperature)
+        self._which = np.repeat(np.arange(len(self._tasks)), np.diff(ends))
+        self._temperature = numpy(network.temperature)[self._which]
         self._ready: tuple[Mapping[str, PoseSequence], _Shown | None] | None = None
 
     @staticmethod
@@ -215,17 +218,35 @@ class Live:
 
     def _decide(self, features: Array, sums: list[Array]) -> dict[str, Array]:
         enough = np.count_nonzero(sums[3], axis=1) >= self._enough
-        found, out = np.dot(features, self._first), {}
-        found += self._first_bias
-        for number, task in enumerate(self._tasks):
-            logits = found[:, self._own[number]]
-            for weight, bias in self._rest[number]:
-                logits = np.dot(gelu(logits), weight) + bias
-            logits = logits / self._temperature[number]
-            share = np.exp(logits - logits.max(axis=1, keepdims=True))
-            share *= (enough / share.sum(axis=1))[:, None]
-            out[task] = np.concatenate([share, ~enough[:, None]], axis=1, dtype=np.float32)
+        found = features
+        for number, (weight, bias) in enumerate(self._layers):
+            found = np.dot(gelu(found) if number else found, weight)
+            found += bias
+        found /= self._temperature
+        found -= np.maximum.reduceat(found, self._starts, axis=1).take(self._which, axis=1)
+        np.exp(found, out=found)
+        share = enough[:, None] / np.add.reduceat(found, self._starts, axis=1)
+        found *= share.take(self._which, axis=1)
+        out = {}
+        for task, own in zip(self._tasks, self._own, strict=True):
+            out[task] = np.empty((len(found), self._sizes[task]), np.float32)
+            out[task][:, :-1], out[task][:, -1] = found[:, own], ~enough
         return out
+
+
+def _row(layers: Sequence[tuple[Array, Array]]) -> Array:
+    return np.concatenate([bias for _, bias in layers])
+
+
+def _diagonal(blocks: Sequence[Array]) -> Array:
+    """Return a matrix of blocks on its diagonal, 0 elsewhere."""
+    out = np.zeros(np.sum([block.shape for block in blocks], axis=0), np.float32)
+    row = column = 0
+    for block in blocks:
+        rows, columns = block.shape
+        out[row : row + rows, column : column + columns] = block
+        row, column = row + rows, column + columns
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,18 +30,18 @@ _JOINTS = np.zeros((len(_PARTS), _MOST), np.int64)
 _THERE = np.zeros((len(_PARTS), _MOST, 1))
 for _row, (_joints, _) in enumerate(_PARTS):
     _JOINTS[_row, : len(_joints)], _THERE[_row, : len(_joints)] = _joints, 1.0
-_BASES = [base for _, base in _PARTS[1:]]
+_BASES = np.array([base for _, base in _PARTS[1:]])
 _FILLED = np.flatnonzero(_THERE)  # places in `_JOINTS` that are used
 _PLACED = _JOINTS.ravel()[_FILLED]
-# limbs whose start is known, then those that hang on them
-_INNER, _OUTER = (
-    np.array([i for i, start in enumerate(_FIRST) if (start in _SECOND) == hangs])
-    for hangs in (False, True)
-)
 _STARTS, _FINISHES = np.array(_FIRST), np.array(_SECOND)
+# limbs whose start is known, then those that hang on them: where from, where to, and their lines
+_LIMBS = [
+    (_STARTS[which], _FINISHES[which], 3 + which)
+    for which in (np.flatnonzero(np.isin(_STARTS, _FINISHES) == hangs) for hangs in (False, True))
+]
 # of lines, the joints at their ends that are less certain count
-_LEFT = [_SHOULDERS[0], _HIPS[0], _HIPS[0], *_FIRST]
-_RIGHT = [_SHOULDERS[1], _HIPS[1], _HIPS[1], *_SECOND]
+_LEFT = np.array([_SHOULDERS[0], _HIPS[0], _HIPS[0], *_FIRST])
+_RIGHT = np.array([_SHOULDERS[1], _HIPS[1], _HIPS[1], *_SECOND])
 _HEAD_SHARE = np.zeros(len(_SKELETON))
 _HEAD_SHARE[_HEAD] = 1 / len(_HEAD)
 
@@ -122,8 +122,8 @@ class Growing:
         left, right = _HIPS
         half, root = lines[:, 2] / 2, root + lines[:, 1]
         out[:, left], out[:, right] = root + half, root - half
-        for limbs in (_INNER, _OUTER):
-            out[:, _FINISHES[limbs]] = out[:, _STARTS[limbs]] + lines[:, 3 + limbs]
+        for starts, finishes, which in _LIMBS:
+            out[:, finishes] = out.take(starts, axis=1) + lines.take(which, axis=1)
         shapes = rows["shapes"][who]
         mean = rows["sizes"][who] / rows["frames"][who][:, None]
         shapes = shapes * (mean / np.maximum(_size(shapes), 1e-12))[..., None, None]
@@ -141,7 +141,7 @@ def _lines(points: Array) -> Array:
     lines = np.empty((len(points), 3 + len(_FIRST), 3))
     lines[:, 0], lines[:, 2] = left - right, hip - other
     lines[:, 1] = (hip + other - left - right) / 2
-    lines[:, 3:] = points.take(_SECOND, axis=1) - points.take(_FIRST, axis=1)
+    lines[:, 3:] = points.take(_FINISHES, axis=1) - points.take(_STARTS, axis=1)
     return lines
 
 

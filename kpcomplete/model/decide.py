@@ -163,7 +163,7 @@ def _fading(seconds: Array) -> Array:
 
 def _columns(size: int, *sums: list[int]) -> Array:
     """Return the matrix that adds numbers up, the first column all of them."""
-    out = np.zeros((size, 1 + len(sums)), np.float32)
+    out = np.zeros((size, 1 + len(sums)))
     out[:, 0] = 1.0
     for column, which in enumerate(sums, start=1):
         out[which, column] = 1.0
@@ -172,13 +172,9 @@ def _columns(size: int, *sums: list[int]) -> Array:
 
 def _weights(logits: Array, remembered: Array | None, columns: Array) -> Array:
     """Return sums of the weights of places, the last two of which are of the memory."""
-    if remembered is None:
-        logits, columns = logits[..., :-2], columns[:-2]
-    else:
-        logits = logits.copy()
-        logits[..., -2:] -= (np.float32(1e4) * ~remembered)[..., None]
-    exponents = logits - logits.max(axis=-1, keepdims=True)
-    found = np.exp(exponents, out=exponents) @ columns
+    exponents = np.exp(logits, dtype=np.float64)  # of which none is too large
+    exponents[..., -2:] *= 0.0 if remembered is None else remembered[..., None]
+    found = exponents @ columns
     out: Array = found[..., 1:] / found[..., :1]
     return out
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from kpcomplete.model.layers import softmax
 from kpcomplete.model.timeline import NEVER, Timeline
 
 KEEPS = 0.25  # seconds in which a velocity dies away
@@ -86,8 +87,8 @@ def moved_along(timeline: Timeline, anchors: Sequence[int]) -> Tensor:
 
 def weighted_mean(places: Tensor, logits: Tensor, allowed: Tensor) -> Tensor:
     """Return the weighted mean ``[..., 2]`` of places ``[..., K, 2]`` that are allowed."""
-    weights = logits.masked_fill(~allowed, -1e4).softmax(dim=-1)
-    return (weights[..., None] * places).sum(dim=-2)
+    weights = softmax(logits.masked_fill(~allowed, -1e4))
+    return (weights[..., None, :] @ places)[..., 0, :]
 
 
 def earlier(values: Tensor, frames: int) -> Tensor:

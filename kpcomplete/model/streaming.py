@@ -48,7 +48,7 @@ class Stream:
         self.window = window
         self._engine = Engine(network, fused)
         self._given = Given(network.mixture) if len(network.share) else None
-        self._anchors = network.skeleton.indices(ANCHORS)
+        self._anchors = np.array(network.skeleton.indices(ANCHORS))
         reach = self._engine.fused.reach
         self._length = np.array([2 * r + 1 for r in reach])
         self._first = np.cumsum([0, *self._length])[:-1]
@@ -156,7 +156,8 @@ class Stream:
     def _place(self) -> None:
         state = self._state
         seen = state.count > 0
-        due = (seen & ~state.fitted).any(axis=1) | (state.frames % _REFIT == _REFIT // 2)
+        due = (seen > state.fitted).any(axis=1)
+        due[[n % _REFIT == _REFIT // 2 for n in state.frames.tolist()]] = True
         if not due.any():
             return
         keypoints = torch.from_numpy(state.keypoints[due]).float()
@@ -172,7 +173,7 @@ class Stream:
     def _imagine(self) -> None:
         """Ask the mixture about the average pose, as often as the network does."""
         state = self._state
-        for row in np.flatnonzero(state.frames % EVERY == 0):
+        for row in [row for row, n in enumerate(state.frames.tolist()) if n % EVERY == 0]:
             scale = state.scale[row]
             mean = np.array([self._engine.middle, self._engine.middle])  # sure, and in doubt
             root = np.zeros((3, len(mean[0])))
@@ -231,8 +232,8 @@ class Stream:
         """Return `Moment.steps` in pixels, and keep where joints are for later ones."""
         state, bases = self._state, self._state.bases
         base, length = np.where(seen, state.before, state.imagined[:, 0]), bases.shape[1]
-        fresh = state.frames == 0
-        if fresh.any():
+        if 0 in state.frames.tolist():
+            fresh = state.frames == 0
             bases[fresh] = base[fresh, None]
         bases[:, self._now % length] = base
         return [base - bases[:, (self._now - frames) % length] for frames in STEPS]

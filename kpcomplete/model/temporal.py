@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from kpcomplete.batch import PoseBatch
 from kpcomplete.mixture import Mixture
 from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Latent, Prediction
-from kpcomplete.model.layers import Shift, TemporalBlock, factors
+from kpcomplete.model.layers import Shift, TemporalBlock, asinh, factors
 from kpcomplete.model.places import age, earlier, moved_along, places_in_time, reach, weighted_mean
 from kpcomplete.model.timeline import NEVER, Timeline
 
@@ -269,9 +269,9 @@ class Temporal(Autoencoder):
             self.standardised(base, everywhere),
             self.standardised(timeline.average, timeline.seen),
             self.standardised(memory, had[..., 0].expand_as(timeline.seen)),
-            *(torch.asinh(4 * v) / 2 for v in apart),
-            (torch.asinh(4 * (moved_along(timeline, self._anchors) - memory)) / 2) * had,
-            torch.asinh(4 * (base - guess)) / 2,
+            *(asinh(4 * v) / 2 for v in apart),
+            (asinh(4 * (moved_along(timeline, self._anchors) - memory)) / 2) * had,
+            asinh(4 * (base - guess)) / 2,
             *(
                 torch.log1p(20 * (v.square().sum(-1, keepdim=True) + 1e-9).sqrt()) / 3
                 for v in apart
@@ -284,7 +284,7 @@ class Temporal(Autoencoder):
             age(timeline.until)[..., None],
             torch.where(first & last, share - 0.5, 0.0)[..., None],
             *(
-                0.5 * torch.asinh((v.square().sum(-1, keepdim=True) + 1e-9).sqrt())
+                0.5 * asinh((v.square().sum(-1, keepdim=True) + 1e-9).sqrt())
                 for v in (
                     timeline.arriving_now - timeline.arriving,
                     timeline.leaving_now - timeline.leaving,
