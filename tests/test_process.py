@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from kpcomplete.app import cli
+from kpcomplete.app.command import build
 from kpcomplete.archive import read_archive
+from kpcomplete.errors import SettingError, SkeletonError
 from kpcomplete.process import output_stems
 
 OUTPUTS = {".parquet", ".overlay.mp4", ".plot.png"}
@@ -268,3 +270,31 @@ def test_a_misspelt_setting_is_named(tmp_path, capsys):
     code, _ = process("x.mp4", tmp_path, "sets=none")
     assert code == 1
     assert "sets" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("executor", ["serial", "local"])
+def test_an_archive_tells_the_settings_that_it_was_made_with(executor, tmp_path):
+    rows = [f"{t},nose,{t}.5,20" for t in range(9)]
+    (tmp_path / "a.csv").write_text("\n".join(["frame,joint,x,y", *rows]))
+    process(
+        tmp_path / "a.csv", tmp_path, "detector=stored", "completer=linear", "lifter=null",
+        "outputs.overlay=null", "outputs.plot=null", f"executor={executor}", "gate=null",
+    )  # fmt: skip
+    config = read_archive(tmp_path / "a.parquet").provenance["config"]
+    assert config["completer"] == {
+        "_target_": "kpcomplete.completer.interpolate.Interpolate", "kind": "linear",
+        "max_gap": "inf", "weights": "motion",
+    }  # fmt: skip
+    assert config["detector"] == {"_target_": "kpcomplete.detector.stored.Stored", "names": None}
+    assert config["job"]["make"]["pipeline"]["completer"] == config["completer"]
+    assert " at 0x" not in str(config)
+
+
+def test_what_a_part_is_given_besides_is_not_taken_for_a_config():
+    given = {"_target_": "os.system", "deep": [{"_target_": "os.system"}]}
+    cfg = {"_target_": "kpcomplete.skeleton.Skeleton.from_dict"}
+    with pytest.raises(SkeletonError, match=r"'_target_': 'os\.system'"):
+        build(cfg, values=given)
+    assert build(cfg | {"_partial_": True}, values=given).keywords == {"values": given}
+    with pytest.raises(SettingError, match=r"from_dict: .*unexpected keyword argument 'more'"):
+        build(cfg, more=given)

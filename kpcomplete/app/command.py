@@ -1,12 +1,12 @@
 """What the commands have in common: how they start, and how they end."""
 
+import functools
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from types import FrameType
 from typing import Any
 
@@ -27,7 +27,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callab
     """
 
     def decorate(function: Callable[[DictConfig], None]) -> Callable[[], None]:
-        @wraps(function)
+        @functools.wraps(function)
         def guarded(cfg: DictConfig) -> None:
             logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
             try:
@@ -48,7 +48,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callab
         )
         run: Callable[[], None] = main(guarded)
 
-        @wraps(function)
+        @functools.wraps(function)
         def started() -> None:
             if any(argument.startswith("--e") for argument in sys.argv[1:]):
                 sys.exit("error: --experimental-rerun would run what is in a pickle")
@@ -63,7 +63,7 @@ def _check_what_is_composed() -> None:
     """Have what a config tells Hydra looked at before Hydra acts on it, in workers as well."""
     compose = ConfigLoaderImpl.load_configuration
 
-    @wraps(compose)
+    @functools.wraps(compose)
     def checked(*args: Any, **kwargs: Any) -> DictConfig:
         cfg = compose(*args, **kwargs)
         try:
@@ -102,18 +102,32 @@ def _terminable() -> Iterator[None]:
 def build(cfg: Any, **parts: Any) -> Any:
     """Instantiate one part of a config with plain Python containers.
 
+    Args:
+        cfg: The part.
+        parts: What it is given besides, as it is: what looks like a config in it stays one.
+
     Raises:
         SettingError: If the part does not take these settings, or names code of a package that
             is not trusted; see `kpcomplete.app.trust`.
     """
     trust.check(cfg)
+    later = bool(parts) and not cfg.get("_partial_")
     try:
-        return instantiate(cfg, _convert_="all", **parts)
+        made = instantiate(cfg, _convert_="all", **({"_partial_": True} if parts else {}))
     except hydra.errors.InstantiationException as error:
         if any(isinstance(e, KpcompleteError) for e in _chain(error)):
             raise
         if isinstance(error.__cause__, TypeError) and _is_of_the_call(error.__cause__):
             raise SettingError(str(error).replace("\n", " ")) from error
+        raise
+    whole = functools.partial(made, **parts) if parts else made
+    if not later:
+        return whole
+    try:
+        return whole()
+    except TypeError as error:
+        if _is_of_the_call(error):
+            raise SettingError(f"{cfg.get('_target_')}: {error}") from error
         raise
 
 
@@ -137,7 +151,8 @@ def _is_of_the_call(error: TypeError) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and "hydra" in trace.tb_frame.f_code.co_filename
+    name = "" if trace is None else trace.tb_frame.f_code.co_filename
+    return name == __file__ or "hydra" in name
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

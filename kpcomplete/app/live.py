@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from kpcomplete.address import without_secrets
 from kpcomplete.app.command import build, command
-from kpcomplete.app.process import weights_of
+from kpcomplete.app.process import finite, weights_of
 from kpcomplete.archive import provenance
 from kpcomplete.errors import SettingError
 from kpcomplete.live import Live
@@ -55,7 +55,8 @@ def job_of(cfg: DictConfig) -> Live:
     _forget_secrets(resolved)
     parts = [resolved["completer"], resolved.get("lifter") or {}, resolved.get("head") or {}]
     weights = {name: found for part in parts for name, found in weights_of(part)}
-    job: Live = build(cfg.job, provenance=provenance(config=resolved, weights=weights))
+    made = provenance(config=finite(resolved), weights=weights)
+    job: Live = build(cfg.job, provenance=made)
     return job
 
 

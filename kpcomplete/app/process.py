@@ -1,9 +1,10 @@
 """Find and complete the people of recorded videos, one after the other or many at a time."""
 
 import hashlib
+import math
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,9 +50,11 @@ class Recipe:
 
     Args:
         settings: Config of a `kpcomplete.work.Worker`.
+        given: What the worker gets besides, as it is.
     """
 
     settings: Any
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if OmegaConf.is_config(self.settings):
@@ -60,12 +63,12 @@ class Recipe:
 
     def __call__(self, **rest: Any) -> Work:
         """Load the models, and add what else the worker needs to know."""
-        work: Work = build(OmegaConf.create(self.settings))(**rest)
+        work: Work = build(OmegaConf.create(self.settings))(**self.given, **rest)
         return work
 
     def changed(self, **settings: Any) -> "Recipe":
         """Return a recipe with some other settings."""
-        return Recipe({**self.settings, **settings})
+        return replace(self, settings={**self.settings, **settings})
 
 
 def job_of(cfg: DictConfig, *, digests: bool = False) -> Process:
@@ -73,10 +76,10 @@ def job_of(cfg: DictConfig, *, digests: bool = False) -> Process:
     resolved = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     parts = [resolved["completer"], resolved.get("lifter") or {}, resolved.get("head") or {}]
     weights = {name: found for part in parts for name, found in weights_of(part)}
-    made = provenance(config=resolved, weights=weights)
+    made = provenance(config=finite(resolved), weights=weights)
     executor = build(cfg.executor)
     settings = resolved["job"]["make"]
-    make: Any = Recipe(settings).changed(provenance=made, progress=False)
+    make: Any = Recipe(settings, {"provenance": made}).changed(progress=False)
     if isinstance(executor, Serial):
         make = build(cfg.job.make, provenance=made)
     rest = {k: v for k, v in resolved["job"].items() if k not in ("_target_", "make", "executor")}
@@ -101,6 +104,15 @@ def anomalies_of(cfg: DictConfig, job: Process, entries: Sequence[Entry]) -> dic
     for one in watch([folder / name for name in archives], normal, parts, folder / "anomalies"):
         found[archives[one.file]].append(one.score)
     return found
+
+
+def finite(node: Any) -> Any:
+    """Return plain values as JSON can tell them: numbers that are not finite become words."""
+    if isinstance(node, dict):
+        return {key: finite(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [finite(value) for value in node]
+    return str(node) if isinstance(node, float) and not math.isfinite(node) else node
 
 
 def weights_of(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
