@@ -1,5 +1,6 @@
 """Trained models on disk: tensors, how to rebuild the network, and where it came from."""
 
+import hashlib
 import importlib
 import json
 import os
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -26,6 +28,7 @@ from kpcomplete.skeleton import CANONICAL, Skeleton
 FORMAT = 1
 _KEY = "kpcomplete"  # of the JSON text in the header of the file
 _SUFFIX = ".safetensors"
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,21 +39,37 @@ class Metadata:
         network: Dotted class that the tensors belong to, e.g. ``kpcomplete.model.mlp.MLP``.
         arguments: What its constructor takes.
         skeleton: The joints that the tensors speak of, stored by value.
+        shared: Part of the network, such as ``encoder``, to the name and the SHA-256 of the shipped
+            checkpoint whose tensors it has; they are not stored twice.
         provenance: Data, people, command, seed, versions, metrics.
     """
 
     network: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     skeleton: Skeleton = field(default_factory=lambda: Skeleton.load(CANONICAL))
+    shared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, network: nn.Module, provenance: Mapping[str, Any]) -> "Metadata":
-        """Describe a network that keeps its constructor's ``arguments``."""
+    def of(
+        cls, network: nn.Module, provenance: Mapping[str, Any], shared: Mapping[str, str] = _NONE
+    ) -> "Metadata":
+        """Describe a network that keeps its constructor's ``arguments``.
+
+        Args:
+            network: Which one.
+            provenance: As above.
+            shared: Part of the network to the shipped checkpoint that it was loaded from, and that
+                it still equals.
+        """
         kind = type(network)
         return cls(
             network=f"{kind.__module__}.{kind.__qualname__}",
             arguments=dict(getattr(network, "arguments", {})),
+            shared={
+                part: {"name": name, "sha256": _mark(shipped(name))}
+                for part, name in shared.items()
+            },
             provenance=provenance,
         )
 
@@ -108,7 +127,7 @@ def save(
 
     Args:
         path: Ends in ``.safetensors``.
-        tensors: Name to tensor; stored in the precision given.
+        tensors: Name to tensor; stored in the precision given, but for those of shared parts.
         metadata: A `Metadata`, or a mapping with its fields.
 
     Raises:
@@ -124,12 +143,14 @@ def save(
             "network": metadata.network,
             "arguments": dict(metadata.arguments),
             "skeleton": metadata.skeleton.as_dict(),
+            "shared": {part: dict(where) for part, where in metadata.shared.items()},
             "provenance": dict(metadata.provenance),
         },
         allow_nan=False,
     )
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
-    plain = {k: v.detach().cpu().contiguous().clone() for k, v in sorted(tensors.items())}
+    own = {k: v for k, v in sorted(tensors.items()) if k.split(".")[0] not in metadata.shared}
+    plain = {k: v.detach().cpu().contiguous().clone() for k, v in own.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(to_bytes(plain, metadata={_KEY: text}))  # with the usual permissions
@@ -145,7 +166,8 @@ def load(path: str | Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ModelFileError: If there is no such file, or it is no checkpoint of this format.
+        ModelFileError: If there is no such file, or it is no checkpoint of this format, or shares
+            tensors with a shipped checkpoint that is another one now.
     """
     path = Path(path)
     if not path.is_file():
@@ -160,7 +182,24 @@ def load(path: str | Path) -> Checkpoint:
             f"{path} must be a whole safetensors file, but {path.stat().st_size} bytes were "
             f"found that are none: {error}"
         ) from error
+    for part, where in metadata.shared.items():
+        tensors |= {f"{part}.{name}": value for name, value in _theirs(path, where).items()}
     return Checkpoint(path=path, tensors=tensors, metadata=metadata)
+
+
+def _theirs(path: Path, where: Mapping[str, str]) -> Mapping[str, Tensor]:
+    """Return the tensors of a shipped checkpoint that another one builds on."""
+    found = shipped(where["name"])
+    if _mark(found) != where["sha256"]:
+        raise ModelFileError(
+            f"{path} was trained on another version of the shipped model {where['name']!r}: train "
+            "it again, or use the version of kpcomplete that wrote it"
+        )
+    return load(found).tensors
+
+
+def _mark(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def shipped(name: str) -> Path:
@@ -203,6 +242,10 @@ def _metadata(path: Path, text: str | None) -> Metadata:
             network=str(values["network"]),
             arguments=dict(values["arguments"]),
             skeleton=Skeleton.from_dict(values["skeleton"]),
+            shared={
+                str(part): {key: str(where[key]) for key in ("name", "sha256")}
+                for part, where in values.get("shared", {}).items()
+            },
             provenance=dict(values["provenance"]),
         )
     except ModelFileError:

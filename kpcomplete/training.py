@@ -161,10 +161,21 @@ def split(
     return seen, {name: pair[1] for name, pair in pairs.items() if len(pair[1])}
 
 
-def write(path: str | Path, network: torch.nn.Module, provenance: Mapping[str, Any]) -> None:
+def write(
+    path: str | Path,
+    network: torch.nn.Module,
+    provenance: Mapping[str, Any],
+    shared: Mapping[str, str] | None = None,
+) -> None:
     """Write a finished network in half precision; counts and calibration stay exact.
 
     Of several processes that trained it, the first one writes.
+
+    Args:
+        path: Of the checkpoint.
+        network: Which one.
+        provenance: What the checkpoint says about itself.
+        shared: See `kpcomplete.checkpoint.Metadata.of`.
     """
     if not rank.leads():
         return
@@ -173,7 +184,7 @@ def write(path: str | Path, network: torch.nn.Module, provenance: Mapping[str, A
         name: _exact(value) if name in buffers else value.half()
         for name, value in network.state_dict().items()
     }
-    checkpoint.save(path, tensors, Metadata.of(network, provenance))
+    checkpoint.save(path, tensors, Metadata.of(network, provenance, shared or {}))
     _log.info("wrote %s, %d bytes", path, Path(path).stat().st_size)
 
 

@@ -100,7 +100,7 @@ def test_classes_come_with_what_was_seen(tmp_path):
 
 
 def test_other_frame_rates_and_older_files_are_refused(tmp_path):
-    with pytest.raises(SourceError, match="has 24 frames a second"):
+    with pytest.raises(SourceError, match="multiples of 15, but there are 24 frames"):
         DrawnOccupants(files=[file_of(tmp_path, scene(fps=24.0))]).load()
     with pytest.raises(SourceError, match="was written before"):
         DrawnOccupants(files=[file_of(tmp_path, replace(scene(), posture=None))]).load()

@@ -7,19 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from kpcomplete import classifying
 from kpcomplete.benchmark.learning_curves import interval, plot_curves
-from kpcomplete.benchmark.windows import HIDDEN, Seen, few, look
 from kpcomplete.data.labelled import NONE, LabelledData, LabelledSet
 from kpcomplete.data.occupants import OCCUPANTS
-from kpcomplete.errors import SettingError
 from kpcomplete.head.figures import figures, probabilities, scores
-from kpcomplete.head.fitting import fit_heads
-from kpcomplete.head.scaling import scale
+from kpcomplete.head.seen import Seen, few, look
 from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
+from kpcomplete.passengers import Split, learn
 from kpcomplete.trainer import Trainer
 
 SHARES = (0.01, 0.1, 1.0)
@@ -29,6 +26,7 @@ _CHILDREN = [OCCUPANTS.index("infant_seat"), OCCUPANTS.index("child")]
 def run(
     *,
     data: LabelledData,
+    teachers: LabelledData | None = None,
     encoder: str | Path = "completer",
     trainer: Trainer,
     test_people: Sequence[str] | None = None,
@@ -51,6 +49,8 @@ def run(
 
     Args:
         data: Labelled passengers.
+        teachers: More of them, who only teach; a share of their labels is known, too. Together
+            they teach in the ratio of the square roots of their numbers.
         encoder: Checkpoint. It may know how the people move, but nobody's class.
         trainer: Of the network that learns from scratch with 1 % of the labels.
         test_people: Who is measured in every draw; by default a third, drawn.
@@ -72,8 +72,10 @@ def run(
         smoothed occupant.
     """
     whole = data.load()
+    more = teachers.load() if teachers is not None else None
     if quick:
         whole, draws, steps = whole.select(range(0, len(whole.poses), 5)), 2, min(steps, 60)
+        more = more and more.select(range(0, len(more.poses), 20))
     base = classifying.autoencoder(encoder)
     shape: dict[str, Any] = {"tasks": whole.tasks, "hidden": hidden, "dropout": dropout}
     made = {
@@ -81,24 +83,28 @@ def run(
         "without": Several(encoder=base, past=past, completed=False, **shape),
     }
     seen = {name: look(network, whole, stride) for name, network in made.items()}
+    taught = {name: look(network, more, stride) for name, network in made.items()} if more else {}
     rows: dict[str, list[float]] = {}
     for draw in range(draws):
-        split = _split(whole, test_people, seed + draw)
+        split = Split.of(whole, test_people, seed + draw)
         for name, network in made.items():
             for share in SHARES:
-                found = _learn(network, seen[name], split, share, steps, seed + draw)
+                test = learn(network, seen[name], taught.get(name), split, share=share,
+                             steps=steps, seed=seed + draw)  # fmt: skip
+                found = _measured(network, test)
                 if name == "with" and share == 1.0:
                     rows.setdefault("switches_per_min", []).append(
-                        _switches(network, whole, split[1], quick)
+                        _switches(network, whole, split.test, quick)
                     )
                 for key, value in found.items():
                     rows.setdefault(f"{name} {key}_{100 * share:g}", []).append(value)
     scratch = [
         _scratch(
             whole,
+            more,
             encoder,
             trainer,
-            _split(whole, test_people, seed + d),
+            Split.of(whole, test_people, seed + d),
             past,
             stride,
             hidden,
@@ -114,60 +120,7 @@ def run(
     return _figures(mean) | {"scratch_f1_1": float(np.mean(scratch))}
 
 
-def _split(
-    data: LabelledSet, test_people: Sequence[str] | None, seed: int
-) -> tuple[list[str], list[str], list[str]]:
-    """Return who teaches, who is tested, and who calibrates."""
-    rng = np.random.default_rng(seed)
-    people = sorted(set(data.poses.people))
-    if test_people is not None and not set(test_people) < set(people):
-        raise SettingError(f"test_people must be some of {people}, but are {list(test_people)}")
-    kind = {
-        person: int(data.targets["occupant"][int(first)])
-        for person, (first, _) in zip(data.poses.people, data.poses.clips.tolist(), strict=True)
-    }
-    teach, test, judge = [], [], []
-    for number in sorted(set(kind.values())):
-        group = rng.permutation([p for p in people if kind[p] == number]).tolist()
-        third, fifth = -(-len(group) // 3), -(-len(group) // 6)
-        test += group[:third]
-        judge += group[third : third + fifth]
-        teach += group[third + fifth :]
-    if test_people is not None:
-        test = list(test_people)
-        teach, judge = ([p for p in g if p not in test] for g in (teach, judge))
-    return teach, test, judge
-
-
-def _rows(data: Seen, people: Sequence[int]) -> Tensor:
-    return torch.isin(data.person, torch.tensor(list(people))).nonzero()[:, 0]
-
-
-def _learn(
-    network: Several,
-    seen: Seen,
-    split: tuple[list[str], list[str], list[str]],
-    share: float,
-    steps: int,
-    seed: int,
-) -> dict[str, float]:
-    """Fit the heads of a network to a share of the labels, and return what they are worth."""
-    names = sorted({p for group in split for p in group})
-    teach, test, judge = (
-        seen.rows(_rows(seen, [names.index(p) for p in group])) for group in split
-    )
-    targets = {t: few(values, share, seed) for t, values in teach.targets.items()}
-    features = torch.cat(list(teach.features.values()))
-    network.standardise(features)
-    fit_heads(
-        network, features, {t: v.repeat(len(HIDDEN)) for t, v in targets.items()}, steps, seed
-    )
-    network.eval()
-    with torch.no_grad():
-        scale(network, network.decide(judge.features["as seen"]), judge.targets)
-        return _measured(network, test)
-
-
+@torch.no_grad()
 def _measured(network: Several, test: Seen) -> dict[str, float]:
     out: dict[str, float] = {}
     for name, features in test.features.items():
@@ -207,9 +160,10 @@ def _switches(network: Several, data: LabelledSet, people: Sequence[str], quick:
 
 def _scratch(
     data: LabelledSet,
+    more: LabelledSet | None,
     encoder: str | Path,
     trainer: Trainer,
-    split: tuple[list[str], list[str], list[str]],
+    split: Split,
     past: int,
     stride: int,
     hidden: Sequence[int],
@@ -218,8 +172,11 @@ def _scratch(
     """Return macro-F1 of position of the same network from scratch with 1 % of the labels."""
     people = data.poses.people
     teach, test, judge = (
-        data.select([i for i, p in enumerate(people) if p in set(group)]) for group in split
+        data.select([i for i, p in enumerate(people) if p in set(group)])
+        for group in (split.teach, split.test, split.judge)
     )
+    if more is not None:
+        teach = LabelledSet.concatenate([teach, more])
     last = teach.poses.starts(past, stride) + past - 1
     targets = {}
     for task, values in teach.targets.items():

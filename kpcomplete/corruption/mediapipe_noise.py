@@ -101,6 +101,11 @@ class MediaPipeNoise(Seeded):
             )
         self._tables = self.tables or NoiseTables.load(self.weights)
 
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """What may hide a joint."""
+        return CAUSES
+
     def __call__(self, batch: PoseBatch, /) -> PoseBatch:
         size, time, joints = batch.observed.shape
         share = self.hidden * self._tables.causes[:, 1:].to(batch.device)

@@ -10,7 +10,7 @@ from kpcomplete import staged
 from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.data import PoseSet
 from kpcomplete.data.labelled import LabelledSet
-from kpcomplete.data.occupants import OCCUPANTS, POSITIONS, TASKS, numbers
+from kpcomplete.data.occupants import OCCUPANTS, POSITIONS, TASKS, numbers, thinning
 from kpcomplete.errors import SourceError
 from kpcomplete.staged import Scene
 
@@ -60,13 +60,7 @@ class DrawnOccupants:
                 f"{file} should hold classes of people, but was written before `kpcomplete stage` "
                 "kept them; draw it again"
             )
-        every = round(scene.fps / self.fps)
-        if every < 1 or abs(every * self.fps - scene.fps) > 1e-6:
-            raise SourceError(
-                f"{file} should hold frame rates that are multiples of {self.fps:g}, but "
-                f"{scene.person} has {scene.fps:g} frames a second"
-            )
-        return every
+        return thinning(scene.fps, self.fps, f"{file}, {scene.person}")
 
     def _seen(self, scene: Scene) -> torch.Tensor:
         sure = (scene.confidence >= self.min_confidence)[..., None]

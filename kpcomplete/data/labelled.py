@@ -88,6 +88,24 @@ class LabelledSet:
             targets[label.task][first + label.start : first + label.end] = number
         return cls(poses=poses, tasks=tasks, targets=targets)
 
+    @classmethod
+    def concatenate(cls, sets: "Sequence[LabelledSet]") -> "LabelledSet":
+        """Return all clips of several sets.
+
+        Raises:
+            SettingError: If they have other tasks or classes, or if there is none.
+        """
+        plain = [{task: list(names) for task, names in one.tasks.items()} for one in sets]
+        if not plain or any(tasks != plain[0] for tasks in plain):
+            raise SettingError(f"sets must have the same tasks and classes, but have {plain}")
+        return cls(
+            poses=PoseSet.concatenate([one.poses for one in sets]),
+            tasks=sets[0].tasks,
+            targets={
+                task: torch.cat([one.targets[task] for one in sets]) for task in sets[0].tasks
+            },
+        )
+
     def split(self, test_people: Collection[str]) -> tuple["LabelledSet", "LabelledSet"]:
         """Return the clips of all others, and those of these people."""
         self.poses.split(test_people)  # says who is unknown

@@ -44,7 +44,12 @@ def regress(network: Several, batch: LabelledBatch, components: int) -> None:
 
 
 def fit_heads(
-    network: Several, features: Tensor, targets: Mapping[str, Tensor], steps: int, seed: int = 0
+    network: Several,
+    features: Tensor,
+    targets: Mapping[str, Tensor],
+    steps: int,
+    seed: int = 0,
+    group: Tensor | None = None,
 ) -> None:
     """Fit the heads alone to features that were computed once; each class weighs the same.
 
@@ -54,6 +59,9 @@ def fit_heads(
         targets: Task to class numbers ``[N]``, `NONE` where not known.
         steps: Of AdamW, of 256 windows each.
         seed: Of the weights and the windows drawn.
+        group: ``[N]`` where windows come from; a group is drawn from in proportion to the square
+            root of how many of its windows have a class, or a large one would drown the others.
+            None: all are of one.
     """
     torch.manual_seed(seed)
     for layer in network.heads.modules():
@@ -62,7 +70,7 @@ def fit_heads(
     network.train()
     optimizer = torch.optim.AdamW(network.heads.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    shares = {task: _balanced(values) for task, values in targets.items()}
+    shares = {task: _balanced(values, group) for task, values in targets.items()}
     with torch.enable_grad():
         for _ in range(steps):
             loss = torch.zeros(())
@@ -77,10 +85,14 @@ def fit_heads(
     network.eval()
 
 
-def _balanced(target: Tensor) -> Tensor:
-    """Return how often rows are drawn: classes alike, rows without one never."""
+def _balanced(target: Tensor, group: Tensor | None) -> Tensor:
+    """Return how often rows are drawn: classes of a group alike, rows without one never."""
     share = torch.zeros(len(target))
-    for number in torch.unique(target[target != NONE]).tolist():
-        rows = target == number
-        share[rows] = 1.0 / float(rows.sum())
+    group = torch.zeros_like(target) if group is None else group
+    for where in torch.unique(group).tolist():
+        mine = (group == where) & (target != NONE)
+        numbers = torch.unique(target[mine]).tolist()
+        for number in numbers:
+            rows = mine & (target == number)
+            share[rows] = float(mine.sum()) ** 0.5 / (len(numbers) * float(rows.sum()))
     return share

@@ -1,6 +1,6 @@
 """Windows of labelled people as features, with parts hidden in several ways."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -23,14 +23,16 @@ class Seen:
     Attributes:
         features: Name of `HIDDEN` to ``[N, F]``.
         targets: Task to ``[N]``.
-        person: ``[N]`` number of the person.
+        person: ``[N]`` number of the person in ``people``.
         view: ``[N]`` number of the view.
+        people: Names, sorted.
     """
 
     features: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
     person: Tensor
     view: Tensor
+    people: tuple[str, ...]
 
     def rows(self, which: Tensor) -> "Seen":
         """Return some of the windows."""
@@ -39,7 +41,13 @@ class Seen:
             targets={task: t[which] for task, t in self.targets.items()},
             person=self.person[which],
             view=self.view[which],
+            people=self.people,
         )
+
+    def of(self, people: Collection[str]) -> "Seen":
+        """Return the windows of some people."""
+        numbers = [i for i, name in enumerate(self.people) if name in set(people)]
+        return self.rows(torch.isin(self.person, torch.tensor(numbers)).nonzero()[:, 0])
 
 
 def look(network: Several, data: LabelledSet, stride: int) -> Seen:
@@ -63,6 +71,7 @@ def look(network: Several, data: LabelledSet, stride: int) -> Seen:
         targets={task: torch.cat([t[task] for t in targets]) for task in data.tasks},
         person=person[clip],
         view=view[clip],
+        people=tuple(people),
     )
 
 

@@ -1,0 +1,85 @@
+"""Simulated occupants with classes, as cameras and as a detector see them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from kpcomplete.cabin.cameras import mirror
+from kpcomplete.data.labelled import NONE
+from kpcomplete.data.occupants import OCCUPANTS, POSITIONS, Occupants
+from kpcomplete.errors import SourceError
+
+CAUSES = ("visible", "self", "object", "outside")
+FRAMES = 40
+
+
+class Detector:
+    """Is off by as much as what hides a joint has a number, and unsure of what is outside."""
+
+    causes = ("visible", "self", "vehicle", "other", "outside")
+
+    def reseed(self, step):
+        self.step = step
+
+    def draw(self, cause, times):
+        assert times[0, 1] - times[0, 0] == pytest.approx(1 / 30)
+        offset = torch.stack([cause.double(), torch.zeros(cause.shape).double()], dim=-1)
+        return offset, torch.where(cause == 4, 0.1, 0.9)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write one child who is seen twice, faces the camera, and leans forward from frame 20 on."""
+    body = np.zeros((FRAMES, 33, 3), np.float16)
+    body[:, 0] = (0, 0, 0.9)
+    body[:, 11], body[:, 12] = (0.1, 0, 0.75), (-0.1, 0, 0.75)
+    causes = np.zeros((FRAMES, 2, 33), np.uint8)
+    causes[:, :, 13], causes[:, :, 14], causes[:, :, 15] = 1, 2, 3
+    posture = np.repeat(np.array([0, 1], np.uint8), FRAMES // 2)
+    posture[-1] = 2
+    about = {
+        "fps": 30.0, "people": ["sim_0"], "lengths": [FRAMES], "seats": ["passenger"],
+        "acts": [[]], "shapes": {}, "seed": 0, "occupants": ["child"], "themes": [""],
+        "rides": [0], "cars": ["car"], "cameras": [[mirror().as_dict()] * 2],
+        "causes": CAUSES, "postures": ["in_position", "leaning_forward", "getting_in"],
+    }  # fmt: skip
+    path = tmp_path / "crowd.safetensors"
+    arrays = {"joints": body, "causes": causes, "posture": posture,
+              "dash": np.zeros(FRAMES, np.float16)}  # fmt: skip
+    save_file(arrays, path, {"kpcomplete": json.dumps(about)})
+    return str(path)
+
+
+def test_hidden_joints_are_missing_and_classes_are_numbers(file):
+    data = Occupants(file=file, noise=0.0, lost=0.0).load()
+    assert data.poses.people == ("sim_0", "sim_0")
+    seen = ~data.poses.keypoints.isnan().any(dim=-1)
+    assert seen[:, :13].all()
+    assert not seen[:, 13:16].any()
+    expected = [0] * 20 + [POSITIONS.index("leaning_forward")] * 19 + [NONE]
+    assert data.targets["position"].tolist() == expected * 2
+    assert set(data.targets["occupant"].tolist()) == {OCCUPANTS.index("child")}
+
+
+def test_a_detector_reports_what_it_is_sure_of(file):
+    true = Occupants(file=file, noise=0.0, lost=0.0).load().poses.keypoints
+    told = Occupants(file=file, detector=Detector()).load().poses.keypoints
+    torch.testing.assert_close(told[:, :13], true[:, :13])
+    unit = told[:, 14, 0] - told[:, 13, 0]  # both lie in the same place, 1 and 3 units off
+    assert told[:, 15].isnan().all()
+    nose, neck = true[:, 0], true[:, 11:13].mean(dim=1)
+    across = (true[:, 11] - true[:, 12]).norm(dim=-1).median()
+    usual = torch.maximum(1.5 * (nose - neck).norm(dim=-1).median(), across)
+    torch.testing.assert_close(unit, (2 * usual).expand(len(unit)), rtol=1e-4, atol=1e-5)
+
+
+def test_frames_are_thinned_out(file):
+    whole, half = (Occupants(file=file, noise=0.0, lost=0.0, fps=fps).load() for fps in (30, 15))
+    assert half.poses.fps == 15
+    torch.testing.assert_close(half.poses.keypoints, whole.poses.keypoints[::2], equal_nan=True)
+    assert torch.equal(half.targets["position"], whole.targets["position"][::2])
+    with pytest.raises(SourceError, match=r"crowd.safetensors should hold frame rates that are"):
+        Occupants(file=file, fps=20.0).load()

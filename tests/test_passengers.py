@@ -1,0 +1,127 @@
+"""The shipped head: who teaches, who calibrates, who is measured, and what is written."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from test_contract_anomaly import driving
+
+from kpcomplete import checkpoint, passengers
+from kpcomplete.data import PoseSet
+from kpcomplete.data.labelled import NONE, LabelledSet
+from kpcomplete.data.occupants import OCCUPANTS, TASKS
+from kpcomplete.errors import ModelFileError, SettingError
+from kpcomplete.head.fitting import fit_heads
+from kpcomplete.head.learned import Learned
+from kpcomplete.passengers import Split
+
+
+class Given:
+    """Adults and children, who are half as large; those who lean are further to the left."""
+
+    def __init__(self, people=18, name="p"):
+        self.people, self.name = people, name
+
+    def load(self):
+        clips, kinds, leans = [], [], []
+        for i in range(self.people):
+            kind, lean = ("child", "adult_50")[i % 2], i % 3 == 0
+            place = (300.0 - 120.0 * lean, 200.0)
+            size = 50.0 if kind == "child" else 100.0
+            clips.append(driving(i, place=place, size=size, frames=20) / 640)
+            kinds += [OCCUPANTS.index(kind)] * 20
+            leans += [TASKS["position"].index("leaning_sideways") if lean else 0] * 20
+        poses = PoseSet.from_clips(
+            clips, people=[f"{self.name}_{i:02d}" for i in range(self.people)],
+            views=["mirror"] * self.people, fps=15.0,
+        )  # fmt: skip
+        targets = {"position": torch.tensor(leans), "occupant": torch.tensor(kinds)}
+        return LabelledSet(poses=poses, tasks=TASKS, targets=targets)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("head") / "passenger.safetensors"
+    record = passengers.run(data=Given(), teachers=Given(30, "q"), output=path, past=8, stride=4,
+                            steps=100, hidden=(16,), seed=1)  # fmt: skip
+    return path, record
+
+
+def test_what_is_learned_holds_for_people_who_taught_nothing(written):
+    path, record = written
+    assert record["metrics"]["occupant"]["macro_f1"] > 0.9
+    assert record["metrics"]["position"]["macro_f1"] > 0.8
+    parts = [name for key in ("taught_by", "held_out", "measured_on") for name in record[key]]
+    assert sorted(parts) == sorted(f"p_{i:02d}" for i in range(18))
+    assert record["simulated"] == 30
+    assert Learned(weights=path).tasks["occupant"] == (*OCCUPANTS, "unknown")
+
+
+def test_the_encoder_is_not_stored_twice(written):
+    path, _ = written
+    assert path.stat().st_size < 300_000
+    with safe_open(path, framework="pt") as file:
+        assert not [name for name in file.keys() if name.startswith("encoder")]  # noqa: SIM118
+    mine, theirs = checkpoint.load(path).build(), checkpoint.load(checkpoint.shipped("completer"))
+    for name, value in theirs.build().state_dict().items():
+        assert torch.equal(mine.encoder.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sha256": "0" * 64}, "was trained on another version of the shipped model 'completer'"),
+        ({"name": "../weights/completer"}, "no shipped model is called '../weights/completer'"),
+    ],
+)
+def test_another_encoder_is_refused(written, tmp_path, change, message):
+    path, _ = written
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["kpcomplete"])
+    header["shared"]["encoder"] |= change
+    other = tmp_path / "other.safetensors"
+    save_file(load_file(path), other, {"kpcomplete": json.dumps(header)})
+    with pytest.raises(ModelFileError, match=message):
+        checkpoint.load(other)
+
+
+def test_each_class_teaches_is_tested_and_calibrates():
+    data = Given().load()
+    split = Split.of(data, seed=3)
+    groups = (split.teach, split.judge, split.test)
+    assert [len(group) for group in groups] == [8, 4, 6]
+    for group in groups:
+        assert {int(name[2:]) % 2 for name in group} == {0, 1}
+    assert Split.of(data, seed=4) != split == Split.of(data, seed=3)
+    asked = Split.of(data, ["p_00", "p_01"], seed=3)
+    assert asked.test == ["p_00", "p_01"]
+    assert not {"p_00", "p_01"} & {*asked.teach, *asked.judge}
+    with pytest.raises(SettingError, match="must be some of"):
+        Split.of(data, ["nobody"])
+
+
+def test_a_large_group_does_not_drown_a_small_one():
+    network = checkpoint.load(checkpoint.shipped("completer")).build()
+    head = passengers.Several(encoder=network, tasks={"t": ("a", "b")}, hidden=(), dropout=0.0)
+    size = len(head.middle)
+    features = torch.zeros(1000, size)
+    group = (torch.arange(1000) >= 990).long()
+    target = torch.arange(1000) % 2
+    features[:, 0] = (target * 2 - 1).float() * torch.where(group == 1, -1.0, 0.05)
+    fit_heads(head, features, {"t": target}, 150, group=group)
+    right = head.decide(features)["t"].argmax(dim=1) == target
+    assert right[group == 1].all()  # the few contradict the many, and are much louder
+    fit_heads(head, features, {"t": torch.where(group == 1, NONE, target)}, 150, group=group)
+    assert not (head.decide(features)["t"].argmax(dim=1) == target)[group == 1].any()
+
+
+def test_only_sets_of_the_same_classes_are_pooled():
+    one, two = Given(2).load(), Given(3, "q").load()
+    both = LabelledSet.concatenate([one, two])
+    assert both.poses.people == one.poses.people + two.poses.people
+    assert len(both.targets["position"]) == 100
+    with pytest.raises(SettingError, match="must have the same tasks"):
+        LabelledSet.concatenate([one, replace(two, tasks=dict(two.tasks, occupant=("a", "b")))])
