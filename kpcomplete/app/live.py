@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
     with _stopping(job):
         done = job()
     print(
-        f"{done.frames} frames, {done.dropped} of them dropped; capture to the end of the work "
+        f"{done.frames} frames, {done.dropped} images dropped; capture to the end of the work "
         f"{done.latency}"
     )
     for path in done.files:
