@@ -35,7 +35,7 @@ class Scene:
 
     Attributes:
         person: Name; the same person is in one scene only.
-        seat: ``driver`` or ``passenger``.
+        seat: ``driver``, ``passenger``, ``rear_left`` or ``rear_right``.
         camera: Kind of camera, see `kpcomplete.cabin.cameras`.
         fps: Frames a second.
         image_size: Width, height in pixels.

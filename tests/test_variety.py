@@ -11,6 +11,7 @@ import pytest
 
 from kpcomplete import staged, staging
 from kpcomplete.app.simulate import simulate
+from kpcomplete.benchmark.nearness import Met
 from kpcomplete.cabin import headwear, nearness, padding, rear, strangers
 from kpcomplete.cabin.clothes import Outfit, Surface
 from kpcomplete.cabin.landmarks import NAMES
@@ -103,6 +104,14 @@ def test_limits_of_nearness_are_of_joints_and_solids_that_exist():
         for solid, limit in limits.items():
             assert solid.removeprefix("far ") in solids
             assert 0.0 <= limit <= 1.0
+
+
+def test_a_limit_is_wrong_where_the_surface_says_otherwise():
+    met = Met(
+        before=np.array([0.1, 0.2, 0.3, 0.1]), hidden=np.array([False, True, False, True]),
+        fitted=np.array([True, True, False, False]),
+    )  # fmt: skip
+    assert (met.wrong(0.15, True), met.wrong(0.25, True), met.wrong(0.15, False)) == (0, 1, 2)
 
 
 def test_solids_of_the_other_side_are_far(monkeypatch):

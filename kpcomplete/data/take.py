@@ -21,7 +21,7 @@ class Take:
 
     Attributes:
         person: Name; the same person may be in many takes. Split by it.
-        seat: ``driver`` or ``passenger``.
+        seat: ``driver``, ``passenger``, ``rear_left`` or ``rear_right``.
         occupant: Class of the person, see `kpcomplete.cabin.anthropometry`.
         theme: What is done often.
         car: Name of the car.
