@@ -120,6 +120,7 @@ def read_journal(path: Path) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
             while True:
                 try:
                     batch, about = reader.read_next_batch_with_custom_metadata()
+                    batch.validate(full=True)  # else what is broken ends the process
                 except StopIteration:
                     return
                 except (pa.ArrowException, OSError):  # cut off in the middle

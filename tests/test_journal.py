@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from kpcomplete.archive import read_archive
+from kpcomplete.benchmark import sound
 from kpcomplete.completer.hold import Hold
 from kpcomplete.detector.stored import Stored
 from kpcomplete.errors import OutputError, SourceError
@@ -174,6 +175,22 @@ def test_a_journal_that_cannot_be_read_is_named_and_left(tmp_path, caplog):
     assert recover(tmp_path) == []
     assert "a.parquet.journal must be a journal" in caplog.text
     assert journal_of(tmp_path / "a.parquet").exists()
+
+
+@pytest.mark.parametrize("change", ["float", "text", "names"])
+def test_a_journal_of_something_else_is_named_and_left(change, tmp_path, caplog):
+    table, about = sound.archive()
+    if change == "names":
+        table = table.rename_columns([f"{name}_" for name in table.column_names])
+    else:
+        kind = pa.float32() if change == "float" else pa.string()
+        table = table.set_column(1, "time_s", table["time_s"].cast(kind))
+    journal = Journal(tmp_path / "a.parquet", table.schema)
+    journal.add(table, about)
+    journal.close()
+    assert recover(tmp_path) == []
+    assert "a.parquet.journal must be a journal of a recording" in caplog.text
+    assert list(tmp_path.iterdir()) == [journal.path]
 
 
 RECORD = """

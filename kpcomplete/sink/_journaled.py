@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from kpcomplete.errors import KpcompleteError, SourceError
 from kpcomplete.journal import Journal, read_journal
 from kpcomplete.sink._table import Table
 
@@ -88,5 +89,11 @@ def become(
         for rows, _ in read_journal(journal):
             table.add(rows)
         table.finish(about)
+    except KpcompleteError:
+        raise
+    except (pa.ArrowException, ValueError, TypeError, LookupError) as error:
+        raise SourceError(
+            f"{journal} must be a journal of a recording of this version: {error}"
+        ) from error
     finally:
         table.discard()
