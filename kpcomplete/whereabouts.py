@@ -17,6 +17,7 @@ _NOSE, *_SHOULDERS = _SKELETON.indices(["nose", "left_shoulder", "right_shoulder
 _FIRST, _SECOND = (_SKELETON.indices(ends) for ends in zip(*normalize.LENGTHS, strict=True))
 _ENDS = np.array([[_NOSE, _SHOULDERS[0], *_FIRST], [_NOSE, _SHOULDERS[1], *_SECOND]])
 _LENGTHS = np.array(list(normalize.LENGTHS.values()), np.float32)
+MEASURES = len(_LENGTHS) + 4
 _TRUNK = np.array([list(normalize.LENGTHS).index(bone) for bone in normalize.TRUNK])
 
 
@@ -34,8 +35,7 @@ class Whereabouts:
         joints = len(_SKELETON)
         unknown = np.float32(np.nan)
         self._rows = Rows(
-            # of each frame head, shoulders, other lengths; x and y of the neck
-            measures=np.full((window, len(_LENGTHS) + 4), unknown),
+            measures=np.full((window, MEASURES), unknown),
             points=np.full((window, joints, 2), unknown),
         )
 
@@ -53,9 +53,8 @@ class Whereabouts:
         self._now = (self._now + 1) % self._window
         points = np.where(observed[..., None], keypoints, np.float32(np.nan))
         self._rows["points"][:, self._now] = points
-        self._rows["measures"][:, self._now] = _measures(points)
-        median = torch.from_numpy(self._rows["measures"]).nanmedian(dim=1).values.numpy()
-        scale, centre = _scale(median[:, :-2]), median[:, -2:]
+        self._rows["measures"][:, self._now] = measures(points)
+        centre, scale = placed(self._rows["measures"])
         unknown = np.isnan(centre)
         if unknown.any():  # no neck in the whole window
             lost = np.flatnonzero(unknown.any(axis=1))
@@ -69,15 +68,28 @@ class Whereabouts:
         return centre
 
 
-def _measures(points: Array) -> Array:
-    # head from the neck, shoulders, other lengths
+def measures(points: Array) -> Array:
+    """Return `MEASURES` numbers ``[P, M]`` of a frame of people ``[P, J, 2]``, NaN where missing.
+
+    Lengths from the neck to the head, of the shoulders, and others, then x and y of the neck.
+    """
     ends = points.take(_ENDS, axis=1)  # [P, 2, lengths, 2]
     neck = (points[:, _SHOULDERS[0]] + points[:, _SHOULDERS[1]]) / 2
     ends[:, 1, 0] = neck
-    out = np.empty((len(points), _ENDS.shape[1] + 2), np.float32)
+    out = np.empty((len(points), MEASURES), np.float32)
     np.sqrt(squared(ends[:, 0] - ends[:, 1]), out=out[:, :-2])
     out[:, -2:] = neck
     return out
+
+
+def placed(measured: Array) -> tuple[Array, Array]:
+    """Return centre ``[P, 2]``, NaN where there is no neck, and scale ``[P]``, see `normalize.fit`.
+
+    Args:
+        measured: ``[P, L, M]`` see `measures`, float32; NaN in frames that do not count.
+    """
+    median = torch.from_numpy(measured).nanmedian(dim=1).values.numpy()
+    return median[:, -2:], _scale(median[:, :-2])
 
 
 def _scale(median: Array) -> Array:

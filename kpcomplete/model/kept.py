@@ -7,6 +7,7 @@ import numpy as np
 
 from kpcomplete.model.temporal import STEPS
 from kpcomplete.pose import Array
+from kpcomplete.whereabouts import MEASURES
 
 
 @dataclass(kw_only=True, eq=False)
@@ -22,6 +23,7 @@ class State:
         before: ``[P, J, 2]`` last observation.
         then: ``[P, J]`` its time.
         velocity: ``[P, J, 2]`` at it.
+        measured: ``[P, L, M]`` float32, what placements follow from, see `measures`.
         fitted: ``[P, J]`` joints that the placement knows.
         centre: ``[P, 2]`` see `Placement`.
         scale: ``[P]``.
@@ -39,6 +41,7 @@ class State:
     before: Array
     then: Array
     velocity: Array
+    measured: Array
     fitted: Array
     centre: Array
     scale: Array
@@ -60,6 +63,7 @@ class State:
             before=np.zeros(pair),
             then=np.zeros((people, joints)),
             velocity=np.zeros(pair),
+            measured=np.full((people, window, MEASURES), np.nan, np.float32),
             fitted=np.zeros((people, joints), bool),
             centre=np.zeros((people, 2)),
             scale=np.ones(people),

@@ -18,6 +18,7 @@ from kpcomplete.model.temporal import ANCHORS, EVERY, STEPS, Temporal
 from kpcomplete.model.timeline import APART, NEVER
 from kpcomplete.normalize import Placement
 from kpcomplete.pose import Array
+from kpcomplete.whereabouts import measures, placed
 
 _REFIT = 8  # frames
 
@@ -154,20 +155,24 @@ class Stream:
         np.copyto(state.then, seconds, where=observed)
 
     def _place(self) -> None:
-        state = self._state
+        state, place = self._state, self._now % self.window
+        shown = state.observed[:, place, :, None]
+        state.measured[:, place] = measures(np.where(shown, state.keypoints[:, place], np.nan))
         seen = state.count > 0
         due = (seen > state.fitted).any(axis=1)
         due[[n % _REFIT == _REFIT // 2 for n in state.frames.tolist()]] = True
         if not due.any():
             return
-        keypoints = torch.from_numpy(state.keypoints[due]).float()
-        observed = torch.from_numpy(state.observed[due])
-        nothing = torch.zeros(keypoints.shape[:3])
-        found = normalize.fit(
-            PoseBatch(keypoints=keypoints, confidence=nothing, observed=observed,
-                      times=nothing[..., 0])
-        )  # fmt: skip
-        state.centre[due], state.scale[due] = found.centre.numpy(), found.scale.numpy()
+        centre, scale = placed(state.measured if due.all() else state.measured[due])
+        if np.isnan(centre).any():  # somebody without a neck in the whole window
+            keypoints = torch.from_numpy(state.keypoints[due]).float()
+            nothing = torch.zeros(keypoints.shape[:3])
+            batch = PoseBatch(
+                keypoints=keypoints, confidence=nothing, times=nothing[..., 0],
+                observed=torch.from_numpy(state.observed[due]),
+            )  # fmt: skip
+            centre = normalize.fit(batch).centre.numpy()
+        state.centre[due], state.scale[due] = centre, scale
         state.fitted[due] = seen[due]
 
     def _imagine(self) -> None:
