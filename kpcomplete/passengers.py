@@ -113,6 +113,7 @@ def run(
     encoder: str = "completer",
     past: int = 16,
     stride: int = 8,
+    teachers_stride: int = 24,
     steps: int = 1000,
     hidden: Sequence[int] = (160, 96),
     dropout: float = 0.4,
@@ -128,6 +129,7 @@ def run(
         encoder: Name of the shipped autoencoder, which the head shares.
         past: Frames of a window.
         stride: Frames from one window to the next.
+        teachers_stride: The same of the teachers.
         steps: Of learning.
         hidden: Widths of the layers between features and classes.
         dropout: Share of features dropped in training.
@@ -146,7 +148,7 @@ def run(
                       hidden=hidden, dropout=dropout).requires_grad_(False)  # fmt: skip
     network.heads.requires_grad_(True)
     split = Split.of(whole, seed=seed)
-    taught = look(network, more, stride) if more is not None else None
+    taught = look(network, more, teachers_stride) if more is not None else None
     test = learn(network, look(network, whole, stride), taught, split, steps=steps, seed=seed)
     record = {
         "tasks": {task: list(classes) for task, classes in whole.tasks.items()},

@@ -29,4 +29,5 @@ def test_the_demo_ends_well_and_completion_beats_nothing(tmp_path, capsys):
     said = capsys.readouterr().out
     lines = {tuple(line.split()[:2]): line for line in said.splitlines() if "px" in line}
     assert len([key for key in lines if key[0] in ("driver", "passenger")]) == 4
+    assert "occupant: child" in next(x for x in said.splitlines() if x.startswith("passenger  pos"))
     assert all((tmp_path / f"cabin{e}").exists() for e in (".parquet", ".overlay.mp4", ".plot.png"))

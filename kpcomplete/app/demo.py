@@ -16,6 +16,7 @@ from kpcomplete.archive import read_archive
 from kpcomplete.errors import MissingDependencyError, RenderError
 from kpcomplete.manifest import DONE
 from kpcomplete.pose import PoseSequence
+from kpcomplete.recording import Recording
 
 HEAD = (
     f"{'seat':<10} {'joints':<8} {'number':>7} | {'detector':>8} {'within':>7} | "
@@ -46,6 +47,8 @@ def main(cfg: DictConfig) -> None:
             continue
         for row in rows(true, recording.raw[seat], recording.completed[seat]):
             print(f"{seat:<10} {row}")
+    for seat, text in said(recording):
+        print(f"{seat:<10} {text}")
     print("\nLook at:")
     for kind, ending in cfg.outputs.items():
         if ending:
@@ -62,6 +65,18 @@ def _shown(stem: Path, overrides: list[str]) -> tuple[Path, ...]:
     except (RenderError, MissingDependencyError) as error:
         print(f"3D is left out: {error}", file=sys.stderr)
         return ()
+
+
+def said(recording: Recording) -> Iterator[tuple[str, str]]:
+    """Yield a seat, and what its person was most of the time, task by task."""
+    for seat, tasks in recording.decisions.items():
+        found = []
+        for task, decided in tasks.items():
+            numbers, counts = np.unique(decided[decided >= 0], return_counts=True)
+            if len(numbers):
+                name = recording.tasks[task][numbers[counts.argmax()]].replace("_", " ")
+                found.append(f"{task}: {name} ({counts.max() / len(decided):.0%} of the frames)")
+        yield seat, ", ".join(found) or "nothing is decided"
 
 
 def rows(truth: sample.Truth, raw: PoseSequence, completed: PoseSequence) -> Iterator[str]:

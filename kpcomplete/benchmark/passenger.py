@@ -32,6 +32,7 @@ def run(
     test_people: Sequence[str] | None = None,
     past: int = 32,
     stride: int = 24,
+    teachers_stride: int = 24,
     draws: int = 5,
     steps: int = 1000,
     hidden: Sequence[int] = (256, 128),
@@ -56,6 +57,7 @@ def run(
         test_people: Who is measured in every draw; by default a third, drawn.
         past: Frames of a window.
         stride: Frames from one window to the next.
+        teachers_stride: The same of the teachers.
         draws: Of people and labels.
         steps: Of learning.
         hidden: Widths of the layers between features and classes.
@@ -83,7 +85,9 @@ def run(
         "without": Several(encoder=base, past=past, completed=False, **shape),
     }
     seen = {name: look(network, whole, stride) for name, network in made.items()}
-    taught = {name: look(network, more, stride) for name, network in made.items()} if more else {}
+    taught = (
+        {n: look(network, more, teachers_stride) for n, network in made.items()} if more else {}
+    )
     rows: dict[str, list[float]] = {}
     for draw in range(draws):
         split = Split.of(whole, test_people, seed + draw)
