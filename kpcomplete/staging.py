@@ -5,7 +5,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,9 @@ def stage(
             f"staging needs at least 1 ride, 2 frames and 1 frame a second, but got rides={rides}, "
             f"frames={frames}, rates={list(rates)}"
         )
+    known = [part.name for part in fields(Variety)]
+    if unknown := sorted(set(variety or {}) - set(known)):
+        raise SettingError(f"variety has the shares {known}, but got {unknown}")
     stage_ = Stage(
         frames=frames, rates=tuple(rates), size=size, nights=nights, seed=seed,
         variety=Variety(**dict(variety or {})),

@@ -16,6 +16,14 @@ def test_there_must_be_something_to_draw(tmp_path, changes):
     assert not list(tmp_path.iterdir())
 
 
+def test_shares_that_there_are_not_are_named(tmp_path):
+    with pytest.raises(SettingError, match=r"variety has the shares .*but got \['beards'\]"):
+        stage(tmp_path / "a.safetensors", variety={"beards": 0.5})
+    with pytest.raises(SettingError, match="share of hats must be from 0 to 1, but got 2"):
+        stage(tmp_path / "a.safetensors", variety={"hats": 2})
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("kind", cameras.CAMERAS)
 def test_cameras_see_a_face_in_the_front(kind):
     rng = np.random.default_rng(0)
