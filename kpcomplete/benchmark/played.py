@@ -43,11 +43,11 @@ class Recordings:
 
     Attributes:
         flushed: Name of each recording that was killed to the frames of it that were on disk.
-        lost: Seconds, as they pass on a clock, of which the most was lost by one kill.
+        lost: Frames that were given on and not on disk, the most of any kill.
     """
 
     flushed: dict[str, int] = field(default_factory=dict)
-    lost: float = 0.0
+    lost: int = 0
 
     def note(self, path: Path) -> None:
         """Keep in mind what of a recording is on disk; other files are none of its business."""
@@ -57,12 +57,11 @@ class Recordings:
         count = int(np.concatenate(parts).max()) + 1 if parts else 0
         self.flushed[path.name.removesuffix(ENDING)] = count
         given = int((path.parent.parent / GIVEN).read_bytes() or 0)
-        fps = Played().fps
-        self.lost = max(self.lost, (given - count) / fps / SPEED)
+        self.lost = max(self.lost, given - count)
 
     def says(self) -> str:
         """Return how much was lost."""
-        return f"; a kill lost at most {self.lost:.2f} s"
+        return f"; a kill lost at most {self.lost} frames"
 
     def differences(self, folder: Path, undisturbed: Path) -> Sequence[str]:
         """Return the recordings that are not what an undisturbed one is up to some frame.
