@@ -1,6 +1,6 @@
 """The one flow from frames to results, recorded or live."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -85,7 +85,7 @@ class Pipeline:
         guard = Guard(self.gate) if self.gate else None
         lifting = self._lifting(source.info.image_size)
         watch = self._watch(live)
-        prepare = watch.prepare if live and isinstance(watch, Prepares) else None
+        prepare = _prepare(watch) if live else None
         decide = self._decide(source.info.fps)
         delay = self.steady.delay(source.info.fps) if self.steady and decide else None
         explain = self.explain.follow(self.head) if decide and self.explain and self.head else None
@@ -141,8 +141,8 @@ class Pipeline:
 
     def _watch(self, live: Completing | None) -> Watch | None:
         stream = self.head.stream() if live and isinstance(self.head, Follows) else None
-        if live and isinstance(stream, Joins) and isinstance(live.stream, Runs):
-            stream.join(live.stream.engine)
+        if live:
+            _join(stream, live.stream)
         return stream or (self.head.watch() if self.head else None)
 
     def _live(self) -> Completing | None:
@@ -175,6 +175,16 @@ class _Windows:
             return trusted
         memory = self.recall.of(seated)
         return {**trusted, **complete(seated, self.completer, self.max_absence, memory)}
+
+
+def _join(stream: object, other: object) -> None:
+    """Let two that look at the same frames run their network together, if both can."""
+    if isinstance(stream, Joins) and isinstance(other, Runs):
+        stream.join(other.engine)
+
+
+def _prepare(watch: object) -> Callable[[Mapping[str, PoseSequence]], None] | None:
+    return watch.prepare if isinstance(watch, Prepares) else None
 
 
 def _met(frames: Sequence[Frame]) -> tuple[str, ...]:

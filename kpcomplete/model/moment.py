@@ -42,19 +42,19 @@ class Moment:
     @classmethod
     def concatenate(cls, moments: Sequence["Moment"]) -> "Moment":
         """Put people of the same frame one behind the other."""
-        remembered = [moment.remembered for moment in moments]
-        if any(known is not None for known in remembered):
-            remembered = [
-                np.zeros_like(moment.seen) if known is None else known
-                for moment, known in zip(moments, remembered, strict=True)
-            ]
+        remembered = None
+        if any(moment.remembered is not None for moment in moments):
+            remembered = np.concatenate([
+                np.zeros_like(moment.seen) if moment.remembered is None else moment.remembered
+                for moment in moments
+            ])  # fmt: skip
         return cls(
             observed=np.concatenate([moment.observed for moment in moments]),
             seen=np.concatenate([moment.seen for moment in moments]),
             since=np.concatenate([moment.since for moment in moments]),
             places=np.concatenate([moment.places for moment in moments]),
             velocity=np.concatenate([moment.velocity for moment in moments]),
-            remembered=None if remembered[0] is None else np.concatenate(remembered),
+            remembered=remembered,
             root=np.concatenate([moment.root for moment in moments]),
             shift=np.concatenate([moment.shift for moment in moments]),
             steps=[np.concatenate(step) for step in zip(*(m.steps for m in moments), strict=True)],
