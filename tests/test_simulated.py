@@ -141,6 +141,17 @@ def test_somebody_must_look(changes):
 # -- how people sit ------------------------------------------------------------------------------
 
 
+def test_hands_rest_before_the_trunk():
+    stature = Stature(
+        np.array([0.3, 0.1, 0.3]), np.array([0.3, 0.3, 0.8]), np.array([0.3, 0.1, 1.0]), 1.0,
+        ((1.4, 0.3, 0.1, 0.0),) * 2, front=0.16,
+    )  # fmt: skip
+    belly = stature.outside(np.array([0.35, 0.1, 0.55]))  # the line is at y = 0.2 there
+    np.testing.assert_allclose(belly, [0.35, 0.04, 0.55])
+    for away in ((0.35, -0.2, 0.55), (0.6, 0.2, 0.55), (0.35, 0.1, 0.2)):  # ahead, beside, below
+        np.testing.assert_array_equal(stature.outside(np.array(away)), away)
+
+
 @pytest.mark.parametrize(("ahead", "down"), [(0.7, 0.3), (0.4, 0.4), (0.0, 0.8), (9.0, 1.0)])
 def test_a_bent_leg_ends_where_it_should(ahead, down):
     thigh, shin = rig.fold(0.45, 0.42, ahead, down)

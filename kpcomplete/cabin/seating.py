@@ -25,6 +25,7 @@ _RESTS = 0.04  # metres from the middle of the car at which a seat that is not s
 GROWN = 1.44  # metres; who is smaller sits on a cushion now and then
 ENTERS = 0.06  # share of clips that begin outside of the seat
 BABY = 0.85  # metres; who is smaller lies in a carrier
+BELLY = 0.03  # metres by which the trunk's middle is before the line from hip to shoulders
 BEHIND = 0.6  # metres: hips of those in the rear are farther back
 #: Where hands hold the wheel, left and right, radians; share of an arm's length beyond which the
 #: seat is slid to the wheel, and how often, by a centimetre each.
@@ -118,7 +119,7 @@ def settle(
         still = (still[0], (still[1][0] - 0.5, *still[1][1:]))
     chest, face = _at_rest(puppet, replace(seat, facing=0.0), still)
     limbs = tuple(puppet.length(*bones) for bones in _LIMBS)
-    stature = Stature(seat.hip, chest, face, size, legs, (limbs[0], limbs[1]))
+    stature = Stature(seat.hip, chest, face, size, legs, (limbs[0], limbs[1]), _front(puppet))
     wheel = _wheel(puppet, chest, size, rng) if drives else None
     sitter = Themed(stature, wheel, still, rng)
     sitter.theme = "plain" if baby else theme
@@ -129,6 +130,18 @@ def settle(
     sitter.spans.append(Span("getting_in", "", 0.0, 0.9 * seconds))
     door = rng.normal((0.42 * side, -0.05, 0.10), (0.05, 0.05, 0.03))
     return Seated(seat, sitter, wheel, extra, door, seconds)
+
+
+def _front(puppet: Puppet) -> float:
+    """How far the belly is before the line from hip to chest, metres."""
+    padding = puppet.padding
+    start = len(padding.radius)  # capsules come first
+    trunk = [
+        i
+        for i, part in enumerate(padding.parts[start : start + len(padding.sizes)])
+        if part in ("torso.belly", "torso.chest")
+    ]
+    return float(padding.sizes[trunk, 1].max()) + BELLY
 
 
 def _carried(rng: Generator) -> tuple[Sitting, list[Shape]]:

@@ -61,6 +61,7 @@ RESTS = (
 TOGETHER = ("phone", "book", "hair", "eyes", "knee", "lap", "neck", "dash", "crossed", "wave")
 
 
+TRUNK = 0.22  # metres: half the width of a grown trunk
 #: Spots for which one leans forward, and how far, radians.
 FAR = {
     "dash": (0.2, 0.5), "middle": (0.1, 0.4), "front": (0.0, 0.35), "back": (0.0, 0.35),
@@ -95,6 +96,7 @@ class Stature:
         size: length of an arm, a share of 0.55 m.
         legs: how the left and the right leg are held: the four angles of `rig.Leg`.
         limbs: lengths of thigh and shin, metres.
+        front: how far the belly is before the line from hip to chest, metres.
     """
 
     hip: Array
@@ -103,6 +105,16 @@ class Stature:
     size: float
     legs: Legs
     limbs: tuple[float, float] = (0.44, 0.42)
+    front: float = 0.0
+
+    def outside(self, wrist: Array) -> Array:
+        """A place for a wrist, shape (3,), moved ahead until it is before the trunk."""
+        share = (wrist[2] - self.hip[2]) / max(self.chest[2] - self.hip[2], 0.05)
+        middle = self.hip + share * (self.chest - self.hip)
+        if not 0.0 < share < 1.1 or abs(wrist[0] - middle[0]) > TRUNK * self.size:
+            return wrist
+        ahead = min(wrist[1], middle[1] - self.front)
+        return np.array([wrist[0], ahead, wrist[2]])
 
 
 class Sitter(Performer):
@@ -147,6 +159,8 @@ class Sitter(Performer):
         spread = 0.02 if anchor == "face" else 0.05
         shift = np.asarray(offset) * flip + self.rng.normal(0.0, spread, 3)
         wrist = getattr(self.stature, anchor) + self.stature.size * shift
+        if anchor != "face" and shift[1] < 0.0:
+            wrist = self.stature.outside(wrist)
         turn = self.rng.normal(0.0, 0.15, (2, 3))
         return hold(wrist, fingers * flip + turn[0], palm * flip + turn[1], curl)
 

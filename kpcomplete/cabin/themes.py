@@ -65,6 +65,9 @@ class Themed(Sitter):
         """To the dash, or to something on it."""
         stay = float(self.rng.uniform(1.5, 4.0))
         self.lean(time, stay, (self.rng.uniform(0.55, 1.0), *self.rng.normal(0.0, 0.08, 2)))
+        for side, name in zip(("left", "right"), self.resting, strict=True):
+            if self.wheel and name in ("belly", "crossed", "lap"):  # the trunk comes there
+                self.put(side, time - 0.3, time + stay + 0.5, self.spot("knee", side))
         if not self.wheel and self.rng.random() < 0.6:
             name = str(self.rng.choice(["dash", "front", "glove_box", "knee", "middle"]))
             side = self._one()
