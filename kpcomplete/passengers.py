@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kpcomplete import checkpoint, classifying
 from kpcomplete.data.labelled import LabelledData, LabelledSet
@@ -17,6 +18,7 @@ from kpcomplete.head.fitting import fit_heads
 from kpcomplete.head.scaling import scale
 from kpcomplete.head.seen import HIDDEN, Seen, few, look
 from kpcomplete.head.several import Several
+from kpcomplete.metric import Array
 from kpcomplete.training import write
 
 _log = logging.getLogger(__name__)
@@ -166,12 +168,19 @@ def run(
 
 
 @torch.no_grad()
+def told(network: Several, features: Tensor) -> dict[str, Array]:
+    """Return task to calibrated probabilities ``[N, C]`` of features ``[N, F]``."""
+    found = network.decide(features)
+    return {
+        task: (logits / temperature).softmax(dim=1).numpy()
+        for (task, logits), temperature in zip(found.items(), network.temperature, strict=True)
+    }
+
+
 def measured(network: Several, test: Seen) -> dict[str, dict[str, float]]:
     """Return task to figures of windows as they are seen."""
-    found = network.decide(test.features["as seen"])
     figures = {}
-    for (task, logits), temperature in zip(found.items(), network.temperature, strict=True):
-        probability = (logits / temperature).softmax(dim=1).numpy()
+    for task, probability in told(network, test.features["as seen"]).items():
         figures[task] = scores(probability, test.targets[task].numpy())
         _log.info("%s: %s", task, {name: round(v, 3) for name, v in figures[task].items()})
     return figures

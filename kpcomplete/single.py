@@ -4,6 +4,7 @@ At one frame a network is all overhead: of torch's operations each takes longer 
 """
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
@@ -40,13 +41,9 @@ def normal(x: Array) -> Array:
     return x
 
 
-_SHARES: dict[int, Array] = {}
-
-
+@cache
 def _share(width: int) -> Array:
-    if width not in _SHARES:
-        _SHARES[width] = np.full((width, 1), 1 / width, np.float32)
-    return _SHARES[width]
+    return np.full((width, 1), 1 / width, np.float32)
 
 
 def gelu(x: Array) -> Array:

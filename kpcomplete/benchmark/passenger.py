@@ -16,7 +16,7 @@ from kpcomplete.head.figures import figures, probabilities, scores
 from kpcomplete.head.seen import Seen, few, look
 from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
-from kpcomplete.passengers import Split, learn
+from kpcomplete.passengers import Split, learn, told
 from kpcomplete.trainer import Trainer
 
 SHARES = (0.01, 0.1, 1.0)
@@ -124,12 +124,10 @@ def run(
     return _figures(mean) | {"scratch_f1_1": float(np.mean(scratch))}
 
 
-@torch.no_grad()
 def _measured(network: Several, test: Seen) -> dict[str, float]:
     out: dict[str, float] = {}
     for name, features in test.features.items():
-        for i, (task, logits) in enumerate(network.decide(features).items()):
-            probability = (logits / network.temperature[i]).softmax(dim=1).numpy()
+        for task, probability in told(network, features).items():
             target = test.targets[task].numpy()
             found = scores(probability, target)
             out |= {f"{task}, {name}, {key}": value for key, value in found.items()}

@@ -9,6 +9,7 @@ import torch
 from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import SettingError
 from kpcomplete.head import UNKNOWN, Explains, Head
+from kpcomplete.head.past import Past
 from kpcomplete.pose import Array, PoseSequence
 
 
@@ -62,7 +63,7 @@ class Carried:
     def __init__(self, head: Explains, task: str, classes: tuple[str, ...], every: float) -> None:
         self.task = task
         self._head, self._classes, self._every = head, classes, every
-        self._before: dict[str, Array] = {}
+        self._past = Past(head.past)
         self._said: dict[str, tuple[float, Array]] = {}
 
     def __call__(
@@ -81,11 +82,7 @@ class Carried:
 
     def _of(self, seat: str, poses: PoseSequence, decided: Array) -> Array:
         past, out = self._head.past, np.full(poses.keypoints.shape[:2], np.nan, np.float32)
-        empty = np.full((past - 1, *poses.keypoints.shape[1:]), np.nan, np.float32)
-        frames = np.concatenate(
-            [self._before.get(seat, empty), poses.keypoints / np.float32(poses.image_size[0])]
-        )
-        self._before[seat] = frames[len(frames) - past + 1 :]
+        frames = self._past(seat, poses)
         for i, time in enumerate(poses.times.tolist()):
             since, said = self._said.get(seat, (-np.inf, out[i]))
             if time - since >= self._every:

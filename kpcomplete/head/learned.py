@@ -14,6 +14,7 @@ from kpcomplete.head import UNKNOWN
 from kpcomplete.head.explanation import carried
 from kpcomplete.head.live import Live
 from kpcomplete.head.onnx_graphs import OnnxWindow
+from kpcomplete.head.past import Past
 from kpcomplete.head.several import Several
 from kpcomplete.model.onnx_graphs import OnnxStep
 from kpcomplete.model.temporal import Temporal
@@ -89,7 +90,7 @@ class Watch:
 
     def __init__(self, network: Several, window: OnnxWindow | None = None) -> None:
         self._network, self._probabilities = network, (window or network).probabilities
-        self._before: dict[str, Array] = {}
+        self._past = Past(network.past)
 
     def __call__(self, people: Mapping[str, PoseSequence], /) -> dict[str, dict[str, Array]]:
         """Return seat and task to probabilities ``[T, C]`` of the next frames."""
@@ -97,13 +98,8 @@ class Watch:
 
     @torch.inference_mode()
     def _of(self, seat: str, poses: PoseSequence) -> dict[str, Array]:
-        past = self._network.past
-        empty = np.full((past - 1, *poses.keypoints.shape[1:]), np.nan, np.float32)
-        frames = np.concatenate(
-            [self._before.get(seat, empty), poses.keypoints / np.float32(poses.image_size[0])]
-        )
-        self._before[seat] = frames[len(frames) - past + 1 :]
-        windows = torch.from_numpy(frames).unfold(0, past, 1).movedim(-1, 1)
+        frames = torch.from_numpy(self._past(seat, poses))
+        windows = frames.unfold(0, self._network.past, 1).movedim(-1, 1)
         parts: dict[str, list[Tensor]] = {task: [] for task in self._network.tasks}
         for piece in torch.split(windows, _PIECE):
             batch = PoseBatch.from_keypoints(piece, fps=poses.fps)
