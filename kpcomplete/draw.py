@@ -17,7 +17,7 @@ DARK: Colour = (25, 25, 25)
 RAW: Colour = (150, 150, 150)
 CARRIES: Colour = (70, 60, 240)
 ELLIPSE = float(np.sqrt(-2 * np.log(0.1)))  # standard deviations that hold 90 % in the plane
-_FAINT = 0.15  # what carries less of a decision has no halo
+FAINT = 0.15  # what carries less of a decision has no halo
 _SHIFT = 4  # cv2 takes fractions of pixels as fixed point
 _CIRCLE = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _CIRCLE = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], axis=-1).astype(np.float32)  # [24, 2]
@@ -113,7 +113,7 @@ class Painter:
         """Put a halo behind joints, the larger the more they carry a decision."""
         if drawn.glow is None:
             return
-        shown = (drawn.glow > _FAINT) & np.isfinite(drawn.points).all(axis=-1)
+        shown = (drawn.glow > FAINT) & np.isfinite(drawn.points).all(axis=-1)
         for reach in (1.0, 0.6):  # denser in the middle
             layer = canvas.copy()
             for point, share in zip(drawn.points[shown], drawn.glow[shown], strict=True):

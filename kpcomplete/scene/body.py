@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 
+from kpcomplete.draw import FAINT
 from kpcomplete.pose import Array, Visibility
 from kpcomplete.scene import colours
 from kpcomplete.scene.parts import RGB, Mesh, merge
@@ -15,7 +16,6 @@ _TRUNK = ("shoulder", "hip", "neck", "spine", "thorax", "pelvis")
 _LIMBS = ("elbow", "wrist", "knee", "ankle")
 _EARS, _HEAD, _NECK = 0.6, (0.06, 0.1), 0.45  # radius of a head: of its ears' distance, in metres
 _CERTAIN, _VAGUE = 0.02, 0.20  # metres of a standard deviation, from opaque to all but gone
-_FAINT = 0.15  # what carries less of a decision has no halo
 _LEAST, _MOST, _UNKNOWN = 0.25, 0.9, 0.6  # opacity of what is completed
 
 
@@ -140,7 +140,7 @@ def halos(points: Array, shares: Array) -> Mesh:
         points: ``[J, 3]`` metres, NaN where unknown.
         shares: ``[J]`` 0..1.
     """
-    shown = np.isfinite(points).all(axis=-1) & (shares > _FAINT)
+    shown = np.isfinite(points).all(axis=-1) & (shares > FAINT)
     share = shares[shown].astype(np.float64)
     hues = np.tile(np.array([*colours.CARRIES, 0.0]), (len(share), 1))
     hues[:, 3] = 0.15 + 0.3 * share
