@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.recording import Recording, provenance
 from kpcomplete.skeleton import Skeleton
 
-__all__ = ["Recording", "provenance", "read_archive"]
+__all__ = ["Recording", "archives_in", "is_beside", "provenance", "read_archive"]
 
 FORMAT = 1
 KEY = b"kpcomplete"
@@ -106,6 +107,21 @@ def _values(
     if carried is not None:
         out[..., 13] = carried
     return out
+
+
+def is_beside(name: str) -> bool:
+    """Whether a file of that name is a table that `process` puts beside archives, and none itself.
+
+    Example:
+        >>> is_beside("a.classes.parquet"), is_beside("summary.parquet"), is_beside("a.parquet")
+        (True, True, False)
+    """
+    return name.endswith(".classes.parquet") or name == "summary.parquet"
+
+
+def archives_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the results of `process` in a folder, in order; folders in it do not count."""
+    return [path for path in sorted(Path(folder).glob("*.parquet")) if not is_beside(path.name)]
 
 
 def read_archive(path: str | os.PathLike[str]) -> Recording:

@@ -1,7 +1,7 @@
 """Half-automatic labelling: propose, show, ask, write."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kpcomplete import picturing
-from kpcomplete.archive import read_archive
+from kpcomplete.archive import archives_in, read_archive
 from kpcomplete.batch import PoseBatch
 from kpcomplete.data.labels import Label, read_labels, write_labels
 from kpcomplete.errors import SettingError, SourceError
@@ -40,7 +40,8 @@ class Labelling:
         picture: PNG that shows the stretch that is asked about.
 
     Raises:
-        SettingError: If there are too many classes for keys, or too few.
+        SettingError: If there are too many classes for keys, or too few, or one twice; if
+            ``length`` is below 1; or if ``labels`` is to be Parquet.
         SourceError: If the folder has no results, or the label file has problems.
     """
 
@@ -55,13 +56,17 @@ class Labelling:
     _people: dict[tuple[str, str], PoseSequence] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not 2 <= len(self.classes) <= len(KEYS):
-            raise SettingError(f"a task needs 2 to {len(KEYS)} classes, but got {self.classes}")
-        paths = [p for p in sorted(Path(self.folder).glob("*.parquet"))
-                 if not p.name.endswith(".classes.parquet")]  # fmt: skip
+        if not 2 <= len(set(self.classes)) == len(self.classes) <= len(KEYS):
+            raise SettingError(
+                f"a task needs 2 to {len(KEYS)} different classes, but got {self.classes}"
+            )
+        if self.length < 1:
+            raise SettingError(f"stretches need length >= 1 frames, but got {self.length}")
+        if Path(self.labels).suffix == ".parquet":
+            raise SettingError(f"labels are written as CSV, but should become {self.labels}")
         self._people = {
             (path.name, seat): poses
-            for path in paths
+            for path in archives_in(self.folder)
             for seat, poses in read_archive(path).completed.items()
         }
         self.segments = [
@@ -118,8 +123,10 @@ class Labelling:
 
     def _batch(self) -> PoseBatch:
         """Return the stretches in image widths."""
-        cut = [self._poses(s).keypoints / self._poses(s).image_size[0] for s in self.segments]
-        return PoseBatch.from_keypoints(torch.from_numpy(np.stack(cut).astype(np.float32)))
+        cut = [self._poses(segment) for segment in self.segments]
+        width = torch.tensor([float(poses.image_size[0]) for poses in cut])
+        batch = PoseBatch.from_sequences(cut)
+        return replace(batch, keypoints=batch.keypoints / width[:, None, None, None])
 
     def _poses(self, segment: Segment) -> PoseSequence:
         return self._people[segment.file, segment.seat][segment.start : segment.end]

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from kpcomplete.archive import read_archive
+from kpcomplete.archive import archives_in, read_archive
 from kpcomplete.data import PoseSet
 from kpcomplete.data.labelled import LabelledSet
 from kpcomplete.data.labels import read_labels
@@ -35,9 +34,7 @@ class Own:
         Raises:
             SourceError: If a file cannot be read, or with all problems of the label file.
         """
-        names = {path.name: path for path in sorted(Path(self.folder).glob("*.parquet"))
-                 if not path.name.endswith(".classes.parquet")}  # fmt: skip
-        found = {name: read_archive(path).raw for name, path in names.items()}
+        found = {path.name: read_archive(path).raw for path in archives_in(self.folder)}
         frames = {name: {seat: len(p) for seat, p in s.items()} for name, s in found.items()}
         labels = read_labels(self.labels, self.tasks, frames)
         used = sorted({(label.file, label.seat) for label in labels})

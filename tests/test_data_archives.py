@@ -44,6 +44,12 @@ def test_everybody_of_every_archive(folder):
     assert poses.fps == 30.0
 
 
+def test_a_recording_may_be_called_like_a_summary(folder):
+    (folder / "a/ride.parquet").rename(folder / "a/my_summary.parquet")
+    people = Archives(dataset=str(folder), min_confidence=0.0).load().people
+    assert people[0] == "a/my_summary.parquet:driver"
+
+
 def test_unsure_joints_and_completed_ones(folder):
     seen = Archives(dataset=str(folder / "a"), min_confidence=0.8).load()
     recording = read_archive(folder / "a/ride.parquet")

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hydra import compose, initialize_config_module
-from made import INFO, driver, nobody, results
+from made import INFO, Images, driver, nobody, results
 
 from kpcomplete.app import label as command
 from kpcomplete.data.labels import Label, read_labels, write_labels
@@ -111,6 +113,54 @@ def test_labelled_recordings_become_material(folder):
     seen = found.poses.keypoints.isfinite().all(dim=-1)
     assert 0.2 < seen.float().mean() < 0.9  # what was completed is not material
     assert found.poses.keypoints[seen][:, 0].median() == pytest.approx(0.5, abs=0.1)
+
+
+def test_tables_that_process_puts_beside_results_are_no_recordings(folder):
+    for name in ("summary.parquet", "a.classes.parquet"):
+        pq.write_table(pa.table({"recording": ["a"]}), folder / name)
+    assert {s.file for s in labelling(folder).segments} == {"a.parquet"}
+    write_labels(folder / "labels.csv", [
+        Label(file="a.parquet", seat="driver", start=0, end=9, task="attention", answer="normal"),
+    ])  # fmt: skip
+    tasks = {"attention": CLASSES}
+    found = Own(labels=str(folder / "labels.csv"), folder=str(folder), tasks=tasks).load()
+    assert found.poses.people == ("a.parquet:driver",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"length": 0}, "length >= 1 frames, but got 0"),
+        ({"classes": ["a", "b", "a"]}, "different classes, but got"),
+        ({"labels": "labels.parquet"}, "written as CSV, but should become labels.parquet"),
+    ],
+)
+def test_settings_that_cannot_be(folder, settings, said):
+    with pytest.raises(SettingError, match=said):
+        labelling(folder, **settings)
+
+
+def test_answers_that_are_no_text(tmp_path):
+    (tmp_path / "answers.txt").write_bytes(b"1\n\xff\xfe")
+    with pytest.raises(SourceError, match="cannot read the answers"):
+        command.from_file(tmp_path / "answers.txt")
+
+
+def test_a_head_can_be_named_on_the_command_line():
+    with initialize_config_module("kpcomplete.conf", version_base="1.3"):
+        cfg = compose("label", ["head.weights=mine.safetensors"])
+    assert cfg.head.weights == "mine.safetensors"
+
+
+def test_stretches_keep_the_times_of_their_recording(tmp_path):
+    info = replace(INFO, fps=10.0, length=32)
+    people = {"driver": driver(32, times=np.arange(32) / 10, info=info)}
+    with Archive(path=tmp_path / "slow.parquet", source=Images(info=info)) as archive:
+        for result in results(people, hop=16):
+            archive.write(result)
+    batch = labelling(tmp_path)._batch()
+    np.testing.assert_allclose(batch.times[:, -1], 1.5)
+    assert float(batch.keypoints[batch.observed][:, 0].median()) == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_folder_without_results(tmp_path):

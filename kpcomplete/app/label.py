@@ -20,7 +20,7 @@ def main(cfg: DictConfig) -> None:
         task=cfg.task,
         classes=list(cfg.classes),
         length=cfg.length,
-        head=cfg.head,
+        head=cfg.head.weights,
         picture=cfg.picture,
     )
     ask = by_hand(cfg.picture) if cfg.answers is None else from_file(cfg.answers)
@@ -54,7 +54,7 @@ def from_file(path: str | Path) -> Callable[[Segment, Mapping[str, str]], str]:
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").split()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # bytes that are no text are a ValueError
         raise SourceError(f"cannot read the answers {path}: {error}") from error
     keys: Iterator[str] = iter(lines)
     return lambda segment, names: next(keys, STOP)

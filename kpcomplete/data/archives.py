@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 import torch
 
 from kpcomplete import limits
-from kpcomplete.archive import FORMAT, KEY
+from kpcomplete.archive import FORMAT, KEY, is_beside
 from kpcomplete.data.mapped import Growing, MappedSet
 from kpcomplete.errors import SettingError, SourceError
 from kpcomplete.pose import Array
@@ -161,7 +161,7 @@ def _fragments(root: str) -> Iterator[tuple[str, Any, int]]:
     for path in sorted(found):
         name = path[len(base) :].lstrip("/") or path.rpartition("/")[2]
         hidden = any(part.startswith(".") for part in name.split("/"))
-        other = name.endswith(".classes.parquet") or name.endswith("summary.parquet")
+        other = is_beside(name.rpartition("/")[2])
         if name.endswith(".parquet") and not hidden and not other:
             try:
                 data = ds.dataset(path, format="parquet", filesystem=files)

@@ -118,10 +118,10 @@ def _of_folder(folder: Path) -> list[str]:
 
 
 def _holds_poses(path: Path) -> bool:
+    from kpcomplete.archive import is_beside
     from kpcomplete.source.poses import knows
 
-    beside = path.name.endswith(".classes.parquet") or path.name == "summary.parquet"
-    return not beside and knows(path)
+    return not is_beside(path.name) and knows(path)
 
 
 def _is_openpose(files: list[Path]) -> bool:
