@@ -3,6 +3,7 @@
 import base64
 import html
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from kpcomplete.output import whole
 from kpcomplete.pose import Array
 
 _MAPS = ("pca", "pca_3d", "t_sne", "bottleneck")
+_FEWEST = 5  # windows that maps and clusters can be made of
 
 
 def explore(
@@ -46,7 +48,15 @@ def explore(
 
     Returns:
         The page.
+
+    Raises:
+        SettingError: If there are fewer than 5 windows, clusters that cannot be, or no samples.
     """
+    if len(batch) < _FEWEST or samples < 1:
+        raise SettingError(
+            f"at least {_FEWEST} windows and one sample are needed, but got {len(batch)} windows "
+            f"and {samples} samples"
+        )
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     body = normalize.fit(batch).into_body(batch)
@@ -114,10 +124,7 @@ def between(network: Autoencoder, body: PoseBatch, first: int, last: int, count:
     ends = network.encode(body.select(torch.tensor([last])), causal=True).code
     share = torch.linspace(0, 1, count)[:, None, None]
     code = whole_latent.code.lerp(ends.expand_as(whole_latent.code), share)
-    found = network.decode(
-        Latent(code=code, timeline=whole_latent.timeline, prior=whole_latent.prior,
-               features=whole_latent.features)
-    )  # fmt: skip
+    found = network.decode(replace(whole_latent, code=code))
     known = found.known[:, -1, :, None]
     points: Array = torch.where(known, found.mean[:, -1], torch.nan).numpy()
     return points
@@ -146,8 +153,6 @@ def _mean(body: PoseBatch, which: Array) -> Array:
 
 
 def _far_apart(codes: Tensor) -> tuple[int, int]:
-    if len(codes) < 2:
-        raise SettingError(f"two windows are needed at least, but got {len(codes)}")
     first = int((codes - codes.mean(dim=0)).norm(dim=1).argmax())
     return first, int((codes - codes[first]).norm(dim=1).argmax())
 

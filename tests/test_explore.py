@@ -77,6 +77,33 @@ def test_on_the_way_between_poses_the_ends_are_the_reconstructions(encoder):  # 
     assert np.abs(steps[-1] - steps[0])[known].max() > 1e-4
 
 
+def test_there_is_a_way_between_poses_of_the_shipped_network():
+    network = classifying.autoencoder("completer")
+    batch = material().windows(PAST, 8)
+    body = fit(batch).into_body(batch)
+    steps = between(network, body, 0, 5, 3)
+    with torch.inference_mode():
+        start = network(body.select(torch.tensor([0])), causal=True).mean[0, -1]
+    known = np.isfinite(steps[0])
+    assert known.any()
+    np.testing.assert_allclose(steps[0][known], start.numpy()[known], atol=1e-5)
+
+
+@pytest.mark.parametrize(("windows", "samples"), [(4, 8), (0, 8), (5, 0)])
+def test_too_little_to_explore(encoder, tmp_path, windows, samples):  # noqa: F811
+    batch = material().windows(PAST, 8).select(slice(windows))
+    with pytest.raises(SettingError, match=f"got {windows} windows and {samples} samples"):
+        explore(classifying.autoencoder(encoder), batch, tmp_path / "e", samples=samples)
+    assert not (tmp_path / "e").exists()
+
+
+def test_five_windows_can_be_explored(encoder, tmp_path):  # noqa: F811
+    batch = material().windows(PAST, 8).select(slice(5))
+    network = classifying.autoencoder(encoder)
+    page = explore(network, batch, tmp_path, clusters=["hdbscan"], count=2, samples=1)
+    assert "hdbscan.png" in {path.name for path in page.parent.iterdir()}
+
+
 def test_poses_are_drawn_from_a_variational_network():
     network = Variational(widths=[32, 8])
     network.support.fill_(1000)
