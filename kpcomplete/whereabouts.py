@@ -1,24 +1,27 @@
 """Where people are in the image and how large, frame by frame."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
+from kpcomplete.compiled import compiled
 from kpcomplete.pose import Array
 from kpcomplete.rows import Rows
-from kpcomplete.single import squared
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 _SKELETON = Skeleton.load(CANONICAL)
-_NOSE, *_SHOULDERS = _SKELETON.indices(["nose", "left_shoulder", "right_shoulder"])
+_NOSE, _LEFT, _RIGHT = _SKELETON.indices(["nose", "left_shoulder", "right_shoulder"])
 _FIRST, _SECOND = (_SKELETON.indices(ends) for ends in zip(*normalize.LENGTHS, strict=True))
-_ENDS = np.array([[_NOSE, _SHOULDERS[0], *_FIRST], [_NOSE, _SHOULDERS[1], *_SECOND]])
-_LENGTHS = np.array(list(normalize.LENGTHS.values()), np.float32)
+_ENDS = np.array([[_LEFT, *_FIRST], [_RIGHT, *_SECOND]])
+_LENGTHS = np.array(list(normalize.LENGTHS.values()))
 MEASURES = len(_LENGTHS) + 4
 _TRUNK = np.array([list(normalize.LENGTHS).index(bone) for bone in normalize.TRUNK])
+_TRUNK_SHARE = float(normalize.TRUNK_SHARE)
 
 
 class Whereabouts:
@@ -51,9 +54,9 @@ class Whereabouts:
         """
         self._rows.follow(people)
         self._now = (self._now + 1) % self._window
-        points = np.where(observed[..., None], keypoints, np.float32(np.nan))
-        self._rows["points"][:, self._now] = points
-        self._rows["measures"][:, self._now] = measures(points)
+        shown = np.where(observed[..., None], keypoints, np.float32(np.nan))
+        self._rows["points"][:, self._now] = shown
+        self._rows["measures"][:, self._now] = measures(shown, observed)
         centre, scale = placed(self._rows["measures"])
         unknown = np.isnan(centre)
         if unknown.any():  # no neck in the whole window
@@ -68,40 +71,89 @@ class Whereabouts:
         return centre
 
 
-def measures(points: Array) -> Array:
+@compiled("f4[:, ::1](f4[:, :, ::1], b1[:, ::1])")
+def measures(points: Array, observed: Array) -> Array:
     """Return `MEASURES` numbers ``[P, M]`` of a frame of people ``[P, J, 2]``, NaN where missing.
 
     Lengths from the neck to the head, of the shoulders, and others, then x and y of the neck.
     """
-    ends = points.take(_ENDS, axis=1)  # [P, 2, lengths, 2]
-    neck = (points[:, _SHOULDERS[0]] + points[:, _SHOULDERS[1]]) / 2
-    ends[:, 1, 0] = neck
-    out = np.empty((len(points), MEASURES), np.float32)
-    np.sqrt(squared(ends[:, 0] - ends[:, 1]), out=out[:, :-2])
-    out[:, -2:] = neck
+    out = np.full((len(points), MEASURES), np.float32(np.nan))
+    for person in range(len(points)):
+        place, row, seen = points[person], out[person], observed[person]
+        for number in range(_ENDS.shape[1]):
+            first, second = _ENDS[0, number], _ENDS[1, number]
+            if seen[first] and seen[second]:
+                x, y = place[first, 0] - place[second, 0], place[first, 1] - place[second, 1]
+                row[1 + number] = math.sqrt(x * x + y * y)
+        if seen[_LEFT] and seen[_RIGHT]:
+            row[-2] = (place[_LEFT, 0] + place[_RIGHT, 0]) / 2
+            row[-1] = (place[_LEFT, 1] + place[_RIGHT, 1]) / 2
+            if seen[_NOSE]:
+                x, y = place[_NOSE, 0] - row[-2], place[_NOSE, 1] - row[-1]
+                row[0] = math.sqrt(x * x + y * y)
     return out
 
 
+@compiled("Tuple((f4[:, ::1], f4[::1]))(f4[:, :, ::1])")
 def placed(measured: Array) -> tuple[Array, Array]:
     """Return centre ``[P, 2]``, NaN where there is no neck, and scale ``[P]``, see `normalize.fit`.
 
     Args:
-        measured: ``[P, L, M]`` see `measures`, float32; NaN in frames that do not count.
+        measured: ``[P, L, M]`` see `measures`; NaN in frames that do not count.
     """
-    median = torch.from_numpy(measured).nanmedian(dim=1).values.numpy()
-    return median[:, -2:], _scale(median[:, :-2])
+    people, _, many = measured.shape
+    centre, scale = np.empty((people, 2), np.float32), np.empty(people, np.float32)
+    median = np.empty(many, np.float32)
+    for person in range(people):
+        for number in range(many):
+            median[number] = _median(measured[person, :, number])
+        centre[person, 0], centre[person, 1] = median[many - 2], median[many - 1]
+        scale[person] = _scale(median)
+    return centre, scale
 
 
-def _scale(median: Array) -> Array:
+@compiled()
+def _median(values: Array) -> Any:
+    """Return the lower one of the numbers in the middle, NaN without any (Hoare 1961)."""
+    some, count = np.empty(len(values), np.float32), 0
+    for value in values:
+        if not np.isnan(value):
+            some[count] = value
+            count += 1
+    low, high, middle = 0, count - 1, (count - 1) // 2
+    if not count:
+        return np.nan
+    while low < high:
+        pivot, left, right = some[middle], low, high
+        while left <= right:
+            while some[left] < pivot:
+                left += 1
+            while pivot < some[right]:
+                right -= 1
+            if left <= right:
+                some[left], some[right] = some[right], some[left]
+                left, right = left + 1, right - 1
+        if right < middle:
+            low = left
+        if middle < left:
+            high = right
+    return some[middle]
+
+
+@compiled()
+def _scale(median: Array) -> float:
     """Return pixels a body unit, of medians of lengths, as `normalize.fit` does."""
-    head, shoulders = np.float32(1.5) * median[:, 0], median[:, 1]
-    others = median[:, 2:] / _LENGTHS
-    others[np.isnan(others)] = -np.inf
-    trunk = np.float32(normalize.TRUNK_SHARE) * others.take(_TRUNK, axis=1).max(axis=1)
-    faceless = np.where(np.isnan(shoulders), shoulders, np.maximum(shoulders, trunk))
-    scale = np.where(np.isfinite(head), np.fmax(head, shoulders), faceless)
-    good = np.isfinite(scale) & (scale > 0)
-    if good.all():
-        return scale
-    scale = np.where(good, scale, others.max(axis=1))
-    return np.where(np.isfinite(scale) & (scale > 0), scale, np.float32(1.0))
+    head, shoulders = 1.5 * median[0], median[1]
+    longest, trunk = -np.inf, -np.inf
+    for number in range(len(_LENGTHS)):
+        if not np.isnan(median[2 + number]):
+            longest = max(longest, median[2 + number] / _LENGTHS[number])
+    for number in _TRUNK:
+        if not np.isnan(median[2 + number]):
+            trunk = max(trunk, _TRUNK_SHARE * median[2 + number] / _LENGTHS[number])
+    scale = shoulders if np.isnan(shoulders) else max(shoulders, trunk)
+    if not np.isnan(head):
+        scale = head if np.isnan(shoulders) else max(head, shoulders)
+    if not (np.isfinite(scale) and scale > 0):
+        scale = longest
+    return scale if np.isfinite(scale) and scale > 0 else 1.0

@@ -1,24 +1,24 @@
 """A trained network that completes people frame by frame."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from kpcomplete.batch import CONFIDENCE_RADIUS, PoseBatch
+from kpcomplete.compiled import compiled
 from kpcomplete.model.decide import Decided
 from kpcomplete.model.engine import Engine
 from kpcomplete.model.fused import Fused
-from kpcomplete.model.streaming import Stream
+from kpcomplete.model.streaming import Stream, remembered, shown
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.normalize import TORSO
 from kpcomplete.pose import Array
 
 _ANGLE = np.arange(24) * (np.pi / 24)  # the half of a circle
-_DIRECTIONS = np.stack(
-    [np.cos(_ANGLE) ** 2, -2 * np.cos(_ANGLE) * np.sin(_ANGLE), np.sin(_ANGLE) ** 2]
-).astype(np.float32)
-_MEAN = np.full(len(_ANGLE), 1 / len(_ANGLE), np.float32)
+_COS, _SIN = np.cos(_ANGLE), np.sin(_ANGLE)
+_RADIUS = CONFIDENCE_RADIUS * TORSO
 
 
 class Live:
@@ -40,7 +40,7 @@ class Live:
         fused: Fused | None = None,
     ) -> None:
         self._stream = Stream(network, window=window, fused=fused)
-        self._max_std = max_std
+        self._max_std = np.inf if max_std is None else max_std
         self._people: list[str] = []
 
     @torch.inference_mode()
@@ -50,7 +50,7 @@ class Live:
             known = {person: row for row, person in enumerate(self._people)}
             self._stream.arrange([known.get(person) for person in people])
             self._people = list(people)
-        self._stream.look(batch, seconds)
+        self._stream.look(*shown(batch), seconds, memory=remembered(batch))
         return self._filled(batch, self._stream.decide())
 
     @property
@@ -59,26 +59,12 @@ class Live:
         return self._stream.engine
 
     def _filled(self, batch: PoseBatch, found: Decided) -> PoseBatch:
-        """Return what `kpcomplete.completer.filling.filled` does, in pixels, in numpy."""
-        observed, known = batch.observed.numpy()[:, 0], found.known
-        scale = self._stream.scale[:, None]
-        first, slant, second = found.factor.swapaxes(0, 1)
-        a, b, c = first * first, first * slant, slant * slant + second * second
-        fill = known & ~observed
-        if self._max_std is not None:
-            half = (a - c) / 2
-            fill &= np.sqrt((a + c) / 2 + np.sqrt(half * half + b * b)) <= self._max_std
-        confidence = batch.confidence.numpy()[:, 0].copy()
-        confidence[fill] = _inside(a[fill], b[fill], c[fill], CONFIDENCE_RADIUS * TORSO)
-        points = found.mean * scale[..., None]
-        points += self._stream.centre[:, None]
-        covariance = np.empty((*fill.shape, 2, 2), np.float32)
-        area = fill * np.square(scale)
-        covariance[..., 0, 0], covariance[..., 1, 1] = a * area, c * area
-        covariance[..., 0, 1] = covariance[..., 1, 0] = b * area
-        given = observed | fill
-        keypoints = np.where(given[..., None], batch.keypoints.numpy()[:, 0], np.float32(0))
-        np.copyto(keypoints, points, where=fill[..., None], casting="same_kind")
+        """Return what `kpcomplete.completer.filling.filled` does, in pixels."""
+        points, observed = shown(batch)
+        keypoints, confidence, given, covariance = _filled(
+            points, np.ascontiguousarray(batch.confidence.numpy()[:, 0]), observed, found.mean,
+            found.factor, found.known, self._stream.centre, self._stream.scale, self._max_std,
+        )  # fmt: skip
         return PoseBatch(
             keypoints=torch.from_numpy(keypoints)[:, None],
             confidence=torch.from_numpy(confidence)[:, None],
@@ -88,14 +74,46 @@ class Live:
         )
 
 
-def _inside(a: Array, b: Array, c: Array, radius: float) -> Array:
-    """Return what `kpcomplete.batch.within_radius` does, of covariances a, b, b, c."""
-    determinant = np.maximum(a * c - b * b, 1e-18)
-    rows = np.empty((len(a), 3), np.float32)
-    rows[:, 0], rows[:, 1], rows[:, 2] = c, b, a
-    form = np.maximum(rows @ _DIRECTIONS, np.float32(1e-12))
-    form /= determinant[:, None].astype(np.float32)
-    part = np.expm1(np.float32(-0.5 * radius**2) * form)
-    part /= form
-    inside: Array = (part @ _MEAN) / -np.sqrt(determinant)
-    return np.minimum(np.maximum(inside, 0), 1)
+@compiled("Tuple((f4[:, :, ::1], f4[:, ::1], b1[:, ::1], f4[:, :, :, ::1]))(f4[:, :, ::1],"
+          " f4[:, ::1], b1[:, ::1], f8[:, :, ::1], f8[:, :, ::1], b1[:, ::1], f8[:, ::1], f8[::1],"
+          " f8)")  # fmt: skip
+def _filled(
+    keypoints: Array, confidence: Array, observed: Array, mean: Array, factor: Array, known: Array,
+    centre: Array, scale: Array, max_std: float,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    people, joints = observed.shape
+    points, sure, given = keypoints.copy(), confidence.copy(), observed.copy()
+    covariance = np.zeros((people, joints, 2, 2), np.float32)
+    for person in range(people):
+        for joint in range(joints):
+            if observed[person, joint]:
+                continue
+            first, slant = factor[person, 0, joint], factor[person, 1, joint]
+            second = factor[person, 2, joint]
+            a, b, c = first * first, first * slant, slant * slant + second * second
+            half = (a - c) / 2
+            worst = math.sqrt((a + c) / 2 + math.sqrt(half * half + b * b))
+            given[person, joint] = known[person, joint] and worst <= max_std
+            for axis in range(2):
+                points[person, joint, axis] = 0
+                if given[person, joint]:
+                    place = mean[person, joint, axis] * scale[person] + centre[person, axis]
+                    points[person, joint, axis] = place
+            if given[person, joint]:
+                area = scale[person] * scale[person]
+                sure[person, joint] = _inside(a, b, c)
+                covariance[person, joint, 0, 0] = a * area
+                covariance[person, joint, 1, 1] = c * area
+                covariance[person, joint, 0, 1] = covariance[person, joint, 1, 0] = b * area
+    return points, sure, given, covariance
+
+
+@compiled()
+def _inside(a: float, b: float, c: float) -> float:
+    """Return what `kpcomplete.batch.within_radius` does, of a covariance a, b, b, c."""
+    determinant, total = max(a * c - b * b, 1e-18), 0.0
+    for number in range(len(_COS)):
+        x, y = _COS[number], _SIN[number]
+        form = max(c * x * x - 2 * b * x * y + a * y * y, 1e-12) / determinant
+        total -= math.expm1(-0.5 * _RADIUS * _RADIUS * form) / form
+    return min(max(total / len(_COS) / math.sqrt(determinant), 0.0), 1.0)

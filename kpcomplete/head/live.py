@@ -1,23 +1,22 @@
 """The head frame by frame: the encoder sees each frame once."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 import numpy as np
-import torch
 from torch import nn
 
-from kpcomplete.batch import PoseBatch
+from kpcomplete.compiled import compiled
 from kpcomplete.head.several import Several
 from kpcomplete.model.engine import Engine
 from kpcomplete.model.fused import Fused
 from kpcomplete.model.streaming import Stream
 from kpcomplete.model.temporal import Temporal
-from kpcomplete.normalize import Placement
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.rows import Rows, Visits
-from kpcomplete.single import gelu, linear, numpy, squared
+from kpcomplete.single import after_gelu, before_gelu, bent, dense, linear, numpy
 from kpcomplete.whereabouts import Whereabouts
 
 
@@ -45,14 +44,12 @@ class Live:
         if self._completed and isinstance(network.encoder, Temporal):
             self._stream = Stream(network.encoder, window=network.past, fused=fused)
             width = self._stream.width
-        # sums over the window: of points that are known, of their squares, of frames that show a
-        # joint, or where it is known, and of latents
-        ends = np.cumsum([0, 2 * joints, joints, joints, joints, width])
-        self._parts = [slice(*ends) for ends in pairwise(ends)]
-        self._rows = Rows(frames=np.zeros((), np.int64), kept=np.zeros((network.past, ends[-1])))
-        self._ones = np.ones(network.past)
+        # of each frame: points that are known, their squares, which these are, which were observed,
+        # and the latent
+        self._rows = Rows(
+            frames=np.zeros((), np.int64), kept=np.zeros((network.past, 5 * joints + width))
+        )
         self._middle, self._width = numpy(network.middle), numpy(network.width)
-        self._tasks = list(network.tasks)
         layers = [
             [linear(layer) for layer in head if isinstance(layer, nn.Linear)]
             for head in network.heads.values()
@@ -60,13 +57,14 @@ class Live:
         ]
         # of all tasks together: first layers side by side, later ones as blocks
         first, *later = zip(*layers, strict=True)
-        self._layers = [(np.concatenate([weight for weight, _ in first], axis=1), _row(first))]
-        self._layers += [(_diagonal([weight for weight, _ in same]), _row(same)) for same in later]
-        ends = np.cumsum([0, *(size - 1 for size in self._sizes.values())])
-        self._starts = ends[:-1]
-        self._own = [slice(*ends) for ends in pairwise(ends)]
-        self._which = np.repeat(np.arange(len(self._tasks)), np.diff(ends))
-        self._temperature = numpy(network.temperature)[self._which]
+        joined = [(np.concatenate([weight for weight, _ in first], axis=1), _row(first))]
+        joined += [(_diagonal([weight for weight, _ in same]), _row(same)) for same in later]
+        joined[1:] = [(after_gelu(weight), bias) for weight, bias in joined[1:]]
+        self._inner = [before_gelu(weight, bias) for weight, bias in joined[:-1]]
+        self._last = joined[-1]
+        ends = np.cumsum([0, *self._sizes.values()])
+        self._own = {task: slice(*at) for task, at in zip(self._sizes, pairwise(ends), strict=True)}
+        self._ends, self._temperature = ends[1:], numpy(network.temperature)
         self._ready: tuple[Mapping[str, PoseSequence], _Shown | None] | None = None
 
     @staticmethod
@@ -88,7 +86,6 @@ class Live:
         if all(len(poses) == 1 for poses in people.values()):
             self._ready = people, self._look(people)
 
-    @torch.inference_mode()
     def __call__(self, people: Mapping[str, PoseSequence], /) -> dict[str, dict[str, Array]]:
         """Return seat and task to probabilities ``[T, C]`` of the next frames."""
         ready, self._ready = self._ready, None
@@ -156,82 +153,25 @@ class Live:
             rows = {name: row for row, name in enumerate(self._people)}
             self._stream.arrange([rows.get(name) for name in names])
             self._people = names
-        batch = PoseBatch(
-            keypoints=torch.from_numpy(points)[:, None],
-            confidence=torch.from_numpy(observed.astype(np.float32))[:, None],
-            observed=torch.from_numpy(observed)[:, None],
-            times=torch.zeros(len(points), 1),
-        )
-        placement = Placement(centre=torch.from_numpy(centre), scale=torch.from_numpy(scale))
-        self._stream.look(batch, self._now / fps, placement)
+        self._stream.look(points, observed, self._now / fps, placement=(centre, scale))
 
     def _seated(self, shown: "_Shown") -> dict[str, Array]:
         """Return task to probabilities ``[P, C]`` of people of one frame."""
-        points, observed = shown.points.astype(np.float64), shown.observed
-        known, code = observed, None
+        known, code = shown.observed, np.zeros((len(shown.points), 0), np.float32)
+        mean = np.zeros((len(known), known.shape[1], 2))
         if self._stream is not None:
-            found, code = self._stream.decide(), self._stream.code
-            known = observed | found.known
-            body = found.mean * shown.scale[:, None, None] + shown.centre[:, None]
-            np.copyto(points, body, where=~observed[..., None])
-        sums = self._summed(code, points, known, observed)
-        features = self._features(sums, code, points, known, shown)
-        features -= self._middle
-        features /= self._width
-        return self._decide(features, sums)
-
-    def _summed(
-        self, code: Array | None, points: Array, known: Array, observed: Array
-    ) -> list[Array]:
-        """Return sums over the window, of all that is kept."""
-        rows = self._rows
-        kept, people = rows["kept"], len(points)
-        now = kept[:, self._now % self._past]
-        weighted = points * known[..., None]
-        places, squares, sure, seen, codes = (now[:, part] for part in self._parts)
-        places[:], squares[:] = weighted.reshape(people, -1), squared(weighted)
-        sure[:], seen[:] = known, observed
-        if code is not None:
-            codes[:] = code
-        rows["frames"][:] += 1
-        sums = self._ones @ kept
-        return [sums[:, part] for part in self._parts]
-
-    def _features(
-        self, sums: list[Array], code: Array | None, points: Array, known: Array, shown: "_Shown"
-    ) -> Array:
-        """Return what `Several.features` does ``[P, F]``."""
-        places, squares, sure, seen, codes = sums
-        people, unit = len(points), shown.scale[:, None].astype(np.float64)
-        frames = np.minimum(self._rows["frames"], self._past)[:, None]
-        count, centre = np.maximum(sure, 1), shown.centre[:, None]
-        mean = places.reshape(points.shape) / count[..., None]
-        spread = squares / count - squared(mean)
-        moved = np.sqrt(np.maximum(spread, 0) / np.square(unit) + 1e-6)
-        middle = (mean - centre) / unit[..., None] * (sure > 0)[..., None]
-        last = np.where(known[..., None], (points - centre) / unit[..., None], middle)
-        parts = [] if code is None else [code, codes / frames]
-        parts += [last.reshape(people, -1), middle.reshape(people, -1), moved, seen / frames,
-                  shown.centre, np.log(unit)]  # fmt: skip
-        features: Array = np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
-        return features
-
-    def _decide(self, features: Array, sums: list[Array]) -> dict[str, Array]:
-        enough = np.count_nonzero(sums[3], axis=1) >= self._enough
-        found = features
-        for number, (weight, bias) in enumerate(self._layers):
-            found = np.dot(gelu(found) if number else found, weight)
-            found += bias
-        found /= self._temperature
-        found -= np.maximum.reduceat(found, self._starts, axis=1).take(self._which, axis=1)
-        np.exp(found, out=found)
-        share = enough[:, None] / np.add.reduceat(found, self._starts, axis=1)
-        found *= share.take(self._which, axis=1)
-        out = {}
-        for task, own in zip(self._tasks, self._own, strict=True):
-            out[task] = np.empty((len(found), self._sizes[task]), np.float32)
-            out[task][:, :-1], out[task][:, -1] = found[:, own], ~enough
-        return out
+            found = self._stream.decide()
+            known, mean, code = found.known, found.mean, self._stream.code
+        features, enough = _features(
+            shown.points, shown.observed, shown.centre, shown.scale, mean, known, code,
+            self._rows["kept"], self._rows["frames"], self._now, self._enough, self._middle,
+            self._width,
+        )  # fmt: skip
+        for weight, bias in self._inner:
+            features = bent(features, weight, bias)
+        logits = dense(features, *self._last)
+        shares = _shares(logits, self._ends, self._temperature, enough)
+        return {task: shares[:, own] for task, own in self._own.items()}
 
 
 def _row(layers: Sequence[tuple[Array, Array]]) -> Array:
@@ -266,3 +206,105 @@ class _Shown:
     observed: Array
     centre: Array
     scale: Array
+
+
+@compiled("Tuple((f4[:, ::1], b1[::1]))(f4[:, :, ::1], b1[:, ::1], f4[:, ::1], f4[::1],"
+          " f8[:, :, ::1], b1[:, ::1], f4[:, ::1], f8[:, :, ::1], i8[::1], i8, i8, f4[::1],"
+          " f4[::1])")  # fmt: skip
+def _features(
+    points: Array, observed: Array, centre: Array, scale: Array, mean: Array, known: Array,
+    code: Array, kept: Array, frames: Array, now: int, least: int, usual: Array, width: Array,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Keep a frame, and return what `Several` looks at, standardised, and who shows enough."""
+    people, joints, codes = len(points), observed.shape[1], code.shape[1]
+    out, enough = np.empty((people, len(usual)), np.float32), np.empty(people, np.bool_)
+    sums, window = np.empty(kept.shape[2]), kept.shape[1]
+    for person in range(people):
+        row, unit = kept[person, now % window], 1.0 * scale[person]  # a double
+        for joint in range(joints):
+            seen = observed[person, joint]
+            there, square = seen or known[person, joint], 0.0
+            for axis in range(2):
+                place = mean[person, joint, axis] * unit + centre[person, axis]
+                if seen:
+                    place = 1.0 * points[person, joint, axis]
+                row[2 * joint + axis] = place if there else 0.0
+                square += row[2 * joint + axis] ** 2
+            row[2 * joints + joint], row[3 * joints + joint] = square, there
+            row[4 * joints + joint] = seen
+        for i in range(codes):
+            row[5 * joints + i] = code[person, i]
+        frames[person] += 1
+        _sum(kept[person], sums)
+        count = 0
+        for joint in range(joints):
+            count += int(sums[4 * joints + joint] > 0)
+        enough[person] = count >= least
+        _describe(row, sums, min(frames[person], window), joints, centre[person], unit, out[person])
+        for i in range(len(usual)):
+            out[person, i] = (out[person, i] - usual[i]) / width[i]
+    return out, enough
+
+
+@compiled()
+def _sum(kept: Array, sums: Array) -> None:
+    for i in range(len(sums)):
+        sums[i] = 0.0
+    for frame in range(len(kept)):
+        for i in range(len(sums)):
+            sums[i] += kept[frame, i]
+
+
+@compiled()
+def _describe(
+    row: Array, sums: Array, frames: int, joints: int, centre: Array, unit: float, out: Array
+) -> None:
+    """Write the features of `Several.summed`, of this frame and of sums over the window."""
+    codes = len(row) - 5 * joints
+    for i in range(codes):
+        out[i], out[codes + i] = row[5 * joints + i], sums[5 * joints + i] / frames
+    last = 2 * codes
+    middle, moved, share = last + 2 * joints, last + 4 * joints, last + 5 * joints
+    for joint in range(joints):
+        count, square = max(sums[3 * joints + joint], 1.0), 0.0
+        for axis in range(2):
+            at = 2 * joint + axis
+            mean = sums[at] / count
+            square += mean * mean
+            out[middle + at] = (mean - centre[axis]) / unit if sums[3 * joints + joint] else 0.0
+            out[last + at] = out[middle + at]
+            if row[3 * joints + joint]:
+                out[last + at] = (row[at] - centre[axis]) / unit
+        spread = max(sums[2 * joints + joint] / count - square, 0.0)
+        out[moved + joint] = math.sqrt(spread / (unit * unit) + 1e-6)
+        out[share + joint] = sums[4 * joints + joint] / frames
+    end = share + joints
+    out[end], out[end + 1], out[end + 2] = centre[0], centre[1], math.log(unit)
+
+
+@compiled("f4[:, ::1](f4[:, ::1], i8[::1], f4[::1], b1[::1])")
+def _shares(logits: Array, ends: Array, temperature: Array, enough: Array) -> Array:
+    """Return calibrated probabilities of all tasks ``[P, all]``; the last of each is unknown.
+
+    Args:
+        logits: ``[P, all]`` one fewer of each task.
+        ends: ``[tasks]`` where each task's probabilities end.
+        temperature: ``[tasks]``.
+        enough: ``[P]`` who shows enough.
+    """
+    out = np.zeros((len(logits), logits.shape[1] + len(ends)), np.float32)
+    for person in range(len(logits)):
+        start = 0
+        for task in range(len(ends)):
+            end, total, most = ends[task] - 1, np.float32(0), np.float32(-np.inf)
+            for i in range(start, end):  # of each task before this one, there is one logit fewer
+                most = max(most, logits[person, i - task])
+            for i in range(start, end):
+                away = (logits[person, i - task] - most) / temperature[task]
+                out[person, i] = math.exp(away)
+                total += out[person, i]
+            for i in range(start, end):
+                out[person, i] = out[person, i] / total if enough[person] else np.float32(0)
+            out[person, end] = not enough[person]
+            start = ends[task]
+    return out

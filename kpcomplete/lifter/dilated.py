@@ -1,4 +1,4 @@
-"""The network of `kpcomplete.lifter.temporal` for one frame at a time, in numpy."""
+"""The network of `kpcomplete.lifter.temporal` for one frame at a time, compiled."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,16 @@ from torch import nn
 from kpcomplete.lifter.temporal import Block, Temporal
 from kpcomplete.pose import Array
 from kpcomplete.rows import Rows
-from kpcomplete.single import after_gelu, before_gelu, bent, linear, normal, numpy
+from kpcomplete.single import (
+    after_gelu,
+    before_gelu,
+    dense,
+    ended,
+    linear,
+    numpy,
+    thought,
+    with_earlier,
+)
 
 
 class Dilated:
@@ -30,7 +39,7 @@ class Dilated:
         weight, self._decode_bias = linear(network.decode)
         self._decode = after_gelu(weight)
         length = [block.reach + 1 for block in self._blocks]
-        self._first = np.cumsum([0, *length])
+        self._first = np.cumsum([0, *length]).tolist()
         rings = np.zeros((sum(length), len(self._gain)), np.float32)
         self._rows = Rows(rings=rings, old=np.zeros((), bool))
         self._now = 0
@@ -39,25 +48,15 @@ class Dilated:
         """Return outputs ``[P, O]`` of the next frame ``[P, F]``; who is not named is forgotten."""
         self._rows.follow(people)
         fresh = ~self._rows["old"]
-        new = fresh.any()
-        hidden = np.dot(features, self._encode)
-        hidden += self._encode_bias
-        rings = self._rows["rings"]
+        hidden = dense(features, self._encode, self._encode_bias)
         for block, first in zip(self._blocks, self._first, strict=False):
-            seen = normal(hidden)
-            if new:  # before the first frame there is only that
-                rings[fresh, first : first + block.reach + 1] = seen[fresh, None]
-            rings[:, first + self._now % (block.reach + 1)] = seen
-            before = rings[:, first + (self._now + 1) % (block.reach + 1)]
-            hidden += block(np.concatenate([before, seen], axis=1))
+            seen = with_earlier(
+                hidden, self._rows["rings"], first, block.reach + 1, self._now, fresh
+            )
+            hidden = thought(hidden, seen, *block.mix, block.out, block.out_bias)
         self._rows["old"][:] = True
         self._now += 1
-        seen = normal(hidden)
-        seen *= self._gain
-        seen += self._shift
-        out: Array = np.dot(bent(seen), self._decode)
-        out += self._decode_bias
-        return out
+        return ended(hidden, self._gain, self._shift, self._decode, self._decode_bias)
 
 
 class _Block:
@@ -69,13 +68,6 @@ class _Block:
         before, now, after = np.split(weight, 3)
         now = now + after  # nothing comes after
         mix = np.concatenate([gain[:, None] * before, gain[:, None] * now])
-        self.mix, self.mix_bias = before_gelu(mix, bias + shift @ (before + now))
+        self.mix = before_gelu(mix, bias + shift @ (before + now))
         weight, self.out_bias = linear(block.out)
         self.out = after_gelu(weight)
-
-    def __call__(self, seen: Array) -> Array:
-        inner = np.dot(seen, self.mix)
-        inner += self.mix_bias
-        out: Array = np.dot(bent(inner), self.out)
-        out += self.out_bias
-        return out

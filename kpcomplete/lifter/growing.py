@@ -1,13 +1,14 @@
-"""Bones that keep their lengths, measured while live frames come in; in numpy."""
+"""Bones that keep their lengths, measured while live frames come in; compiled."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from kpcomplete.compiled import compiled
 from kpcomplete.lifter.bones import ENDS, HEAD, LIMBS, SIDES
 from kpcomplete.pose import Array
 from kpcomplete.rows import Rows
-from kpcomplete.single import squared
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 _SKELETON = Skeleton.load(CANONICAL)
@@ -25,25 +26,17 @@ _PARTS = [(_HEAD, -1)] + [
     for base in ENDS
     for side in SIDES
 ]  # fmt: skip
-_MOST = max(len(joints) for joints, _ in _PARTS)
-_JOINTS = np.zeros((len(_PARTS), _MOST), np.int64)
-_THERE = np.zeros((len(_PARTS), _MOST, 1))
+_COUNTS = np.array([len(joints) for joints, _ in _PARTS])
+_JOINTS = np.zeros((len(_PARTS), _COUNTS.max()), np.int64)
 for _row, (_joints, _) in enumerate(_PARTS):
-    _JOINTS[_row, : len(_joints)], _THERE[_row, : len(_joints)] = _joints, 1.0
-_BASES = np.array([base for _, base in _PARTS[1:]])
-_FILLED = np.flatnonzero(_THERE)  # places in `_JOINTS` that are used
-_PLACED = _JOINTS.ravel()[_FILLED]
+    _JOINTS[_row, : len(_joints)] = _joints
+_BASES = np.array([base for _, base in _PARTS])
+# lines: across the shoulders, down the spine, across the hips, then limbs, each of which hangs on
+# what was placed before; of lines the joints at their ends that are less certain count
 _STARTS, _FINISHES = np.array(_FIRST), np.array(_SECOND)
-# limbs whose start is known, then those that hang on them: where from, where to, and their lines
-_LIMBS = [
-    (_STARTS[which], _FINISHES[which], 3 + which)
-    for which in (np.flatnonzero(np.isin(_STARTS, _FINISHES) == hangs) for hangs in (False, True))
-]
-# of lines, the joints at their ends that are less certain count
-_LEFT = np.array([_SHOULDERS[0], _HIPS[0], _HIPS[0], *_FIRST])
-_RIGHT = np.array([_SHOULDERS[1], _HIPS[1], _HIPS[1], *_SECOND])
-_HEAD_SHARE = np.zeros(len(_SKELETON))
-_HEAD_SHARE[_HEAD] = 1 / len(_HEAD)
+_CERTAIN = np.array([[_SHOULDERS[0], _HIPS[0], _HIPS[0], *_FIRST],
+                     [_SHOULDERS[1], _HIPS[1], _HIPS[1], *_SECOND]])  # fmt: skip
+_TRUNK = (*_SHOULDERS, *_HIPS)
 
 
 class Growing:
@@ -58,12 +51,11 @@ class Growing:
 
     def __init__(self, enough: int) -> None:
         self._enough = enough
-        parts = np.zeros((*_JOINTS.shape, 3))
         self._rows = Rows(
             frames=np.zeros((), np.int64),
             lengths=np.zeros(3 + len(_FIRST)),
             weights=np.zeros(3 + len(_FIRST)),
-            shapes=parts,
+            shapes=np.zeros((*_JOINTS.shape, 3)),
             sizes=np.zeros(len(_PARTS)),
         )
 
@@ -77,105 +69,195 @@ class Growing:
             people: Their names; who is not named is forgotten.
         """
         self._rows.follow(people)
-        who = np.flatnonzero(usable)
-        if not len(who):
-            return points
-        out = points.astype(np.float64)
-        shown = out[who]
-        offsets = _offsets(shown)
-        rows, everybody = self._rows, len(who) == len(points)
-        at = slice(None) if everybody else who
-        growing = rows["frames"][at] < self._enough
-        if growing.all():
-            self._measure(at, shown, std[at], offsets)
-        elif growing.any():
-            self._measure(who[growing], shown[growing], std[who][growing], offsets[growing])
-        out[at] = self._applied(at, shown, offsets)
-        return out
-
-    def _measure(self, who: Array | slice, points: Array, std: Array, offsets: Array) -> None:
         rows = self._rows
-        weight = 1 / np.square(_deviations(std))
-        rows["lengths"][who] += np.sqrt(squared(_lines(points))) * weight
-        rows["weights"][who] += weight
-        shapes = rows["shapes"][who]
-        first = rows["frames"][who] == 0
-        if first.any():
-            shapes = np.where(first[:, None, None, None], offsets, shapes)
-        turned = offsets @ _rotation(offsets, shapes).swapaxes(-1, -2)
-        rows["shapes"][who] += turned
-        rows["sizes"][who] += _size(offsets)
-        rows["frames"][who] += 1
-
-    def _applied(self, who: Array | slice, points: Array, offsets: Array) -> Array:
-        rows = self._rows
-        lengths = rows["lengths"][who] / rows["weights"][who]
-        pairs = lengths[:, 3:].reshape(len(lengths), 2, -1)
-        pairs[:] = (pairs[:, :1] + pairs[:, 1:]) / 2
-        lines = _lines(points)
-        lines *= (lengths / np.maximum(np.sqrt(squared(lines)), 1e-12))[..., None]
-        out = points.copy()
-        left, right = _SHOULDERS
-        root = (points[:, left] + points[:, right]) / 2
-        half = lines[:, 0] / 2
-        out[:, left], out[:, right] = root + half, root - half
-        left, right = _HIPS
-        half, root = lines[:, 2] / 2, root + lines[:, 1]
-        out[:, left], out[:, right] = root + half, root - half
-        for starts, finishes, which in _LIMBS:
-            out[:, finishes] = out.take(starts, axis=1) + lines.take(which, axis=1)
-        shapes = rows["shapes"][who]
-        mean = rows["sizes"][who] / rows["frames"][who][:, None]
-        shapes = shapes * (mean / np.maximum(_size(shapes), 1e-12))[..., None, None]
-        turned = shapes @ _rotation(shapes, offsets).swapaxes(-1, -2)
-        turned[:, 0] += _middle(points)
-        turned[:, 1:] += out.take(_BASES, axis=1)[:, :, None]
-        out[:, _PLACED] = turned.reshape(len(out), -1, 3).take(_FILLED, axis=1)
+        points, std = (np.ascontiguousarray(x, np.float64) for x in (points, std))
+        out: Array = _grown(
+            points, std, usable, self._enough, rows["frames"], rows["lengths"], rows["weights"],
+            rows["shapes"], rows["sizes"],
+        )  # fmt: skip
         return out
 
 
-def _lines(points: Array) -> Array:
-    """Return the lines of trunk and limbs ``[P, 11, 3]``, in the order of `Bones.lengths`."""
-    left, right = (points[:, joint] for joint in _SHOULDERS)
-    hip, other = (points[:, joint] for joint in _HIPS)
-    lines = np.empty((len(points), 3 + len(_FIRST), 3))
-    lines[:, 0], lines[:, 2] = left - right, hip - other
-    lines[:, 1] = (hip + other - left - right) / 2
-    lines[:, 3:] = points.take(_FINISHES, axis=1) - points.take(_STARTS, axis=1)
-    return lines
-
-
-def _deviations(std: Array) -> Array:
-    """Return the deviation of what ends each of the lines, ``[P, 11]``."""
-    worst: Array = np.maximum(std.take(_LEFT, axis=1), std.take(_RIGHT, axis=1))
-    return np.maximum(worst, 1e-3)
-
-
-def _middle(points: Array) -> Array:
-    """Return the middle of the head, ``[P, 1, 3]``."""
-    found: Array = (_HEAD_SHARE @ points)[:, None]
-    return found
-
-
-def _offsets(points: Array) -> Array:
-    """Return joints of the parts ``[P, 5, 11, 3]`` from what they hang on; 0 beyond the last."""
-    out: Array = points.take(_JOINTS, axis=1)
-    out[:, 0] -= _middle(points)
-    out[:, 1:] -= points.take(_BASES, axis=1)[:, :, None]
-    out *= _THERE
+@compiled("f8[:, :, ::1](f8[:, :, ::1], f8[:, ::1], b1[::1], i8, i8[::1], f8[:, ::1], f8[:, ::1],"
+          " f8[:, :, :, ::1], f8[:, ::1])")  # fmt: skip
+def _grown(
+    points: Array, std: Array, usable: Array, enough: int, frames: Array, lengths: Array,
+    weights: Array, shapes: Array, sizes: Array,
+) -> Array:  # fmt: skip
+    out, lines = points.copy(), np.empty((lengths.shape[1], 3))
+    offsets, turned = np.empty(shapes.shape[1:]), np.empty(shapes.shape[1:])
+    for person in range(len(points)):
+        if not usable[person]:
+            continue
+        _measure_lines(out[person], lines)
+        _measure_parts(out[person], offsets)
+        if frames[person] < enough:
+            for line in range(len(lines)):
+                first, second = _CERTAIN[0, line], _CERTAIN[1, line]
+                doubt = max(std[person, first], std[person, second], 1e-3)
+                weight = 1 / (doubt * doubt)
+                lengths[person, line] += _length(lines[line]) * weight
+                weights[person, line] += weight
+            goal = offsets if frames[person] == 0 else shapes[person]
+            for part in range(len(offsets)):
+                sizes[person, part] += _size(offsets[part])
+                _turn(offsets[part], goal[part], turned[part])
+            _add(shapes[person], turned)
+            frames[person] += 1
+        _put_lines(out[person], lines, lengths[person], weights[person])
+        for part in range(len(offsets)):
+            size = sizes[person, part] / frames[person]
+            size /= max(_size(shapes[person, part]), 1e-12)
+            _turn(shapes[person, part], offsets[part], turned[part])
+            _put_part(out[person], part, turned[part], size)
     return out
 
 
-def _size(parts: Array) -> Array:
-    """Return root sums of squares ``[P, 5]`` of the parts ``[P, 5, 11, 3]``."""
-    flat = parts.reshape(*parts.shape[:2], 1, -1)
-    found: Array = np.sqrt(flat @ flat.swapaxes(-1, -2))[..., 0, 0]
-    return found
+@compiled()
+def _length(line: Array) -> float:
+    return math.sqrt(line[0] * line[0] + line[1] * line[1] + line[2] * line[2])
 
 
-def _rotation(source: Array, target: Array) -> Array:
-    """Return the rotations that bring points ``[..., J, 3]`` nearest to others (Kabsch 1976)."""
-    left, _, right = np.linalg.svd(target.swapaxes(-1, -2) @ source)
-    left[..., 2] *= np.sign(np.linalg.det(left @ right))[..., None]
-    turn: Array = left @ right
-    return turn
+@compiled()
+def _size(part: Array) -> float:
+    """Return the root of the sum of squares of a part's joints ``[J, 3]``."""
+    total = 0.0
+    for joint in range(len(part)):
+        total += _length(part[joint]) ** 2
+    return math.sqrt(total)
+
+
+@compiled()
+def _add(total: Array, values: Array) -> None:
+    for part in range(total.shape[0]):
+        for joint in range(total.shape[1]):
+            for axis in range(3):
+                total[part, joint, axis] += values[part, joint, axis]
+
+
+@compiled()
+def _measure_lines(points: Array, lines: Array) -> None:
+    """Write the lines of trunk and limbs ``[11, 3]``, in the order of `Bones.lengths`."""
+    left, right, hip, other = _TRUNK
+    for axis in range(3):
+        lines[0, axis] = points[left, axis] - points[right, axis]
+        both = points[hip, axis] + points[other, axis]
+        lines[1, axis] = (both - points[left, axis] - points[right, axis]) / 2
+        lines[2, axis] = points[hip, axis] - points[other, axis]
+        for limb in range(len(_STARTS)):
+            end = points[_FINISHES[limb], axis]
+            lines[3 + limb, axis] = end - points[_STARTS[limb], axis]
+
+
+@compiled()
+def _measure_parts(points: Array, offsets: Array) -> None:
+    """Write joints of the parts ``[5, 11, 3]`` from what they hang on; 0 beyond the last."""
+    for part in range(len(offsets)):
+        for axis in range(3):
+            base = points[_BASES[part], axis] if _BASES[part] >= 0 else 0.0
+            for joint in range(_COUNTS[part]):
+                if _BASES[part] < 0:
+                    base += points[_JOINTS[part, joint], axis] / _COUNTS[part]
+            for joint in range(offsets.shape[1]):
+                offsets[part, joint, axis] = 0.0
+                if joint < _COUNTS[part]:
+                    offsets[part, joint, axis] = points[_JOINTS[part, joint], axis] - base
+
+
+@compiled()
+def _put_lines(points: Array, lines: Array, lengths: Array, weights: Array) -> None:
+    """Place trunk and limbs, with lines of the lengths that were measured."""
+    limbs = len(_STARTS)
+    left, right, hip, other = _TRUNK
+    for line in range(len(lines)):
+        length = lengths[line] / weights[line]
+        if line >= 3:  # left and right are equally long
+            twin = 3 + (line - 3 + limbs // 2) % limbs
+            length = (length + lengths[twin] / weights[twin]) / 2
+        length /= max(_length(lines[line]), 1e-12)
+        for axis in range(3):
+            lines[line, axis] *= length
+    for axis in range(3):
+        root = (points[left, axis] + points[right, axis]) / 2
+        points[left, axis] = root + lines[0, axis] / 2
+        points[right, axis] = root - lines[0, axis] / 2
+        root += lines[1, axis]
+        points[hip, axis] = root + lines[2, axis] / 2
+        points[other, axis] = root - lines[2, axis] / 2
+        for limb in range(limbs):
+            start = points[_STARTS[limb], axis]
+            points[_FINISHES[limb], axis] = start + lines[3 + limb, axis]
+
+
+@compiled()
+def _put_part(points: Array, part: int, turned: Array, size: float) -> None:
+    """Place the joints of a part, on what it hangs on."""
+    for axis in range(3):
+        base = points[_BASES[part], axis] if _BASES[part] >= 0 else 0.0
+        for joint in range(_COUNTS[part]):
+            if _BASES[part] < 0:  # the head stays where it is
+                base += points[_JOINTS[part, joint], axis] / _COUNTS[part]
+        for joint in range(_COUNTS[part]):
+            points[_JOINTS[part, joint], axis] = base + size * turned[joint, axis]
+
+
+@compiled()
+def _turn(source: Array, target: Array, out: Array) -> None:
+    """Write points ``[J, 3]`` as they come nearest to others (Horn 1987, by quaternions)."""
+    s = np.zeros((3, 3))
+    for joint in range(len(source)):
+        for i in range(3):
+            for k in range(3):
+                s[i, k] += source[joint, i] * target[joint, k]
+    n = np.empty((4, 4))
+    n[0, 0] = s[0, 0] + s[1, 1] + s[2, 2]
+    for i in range(3):
+        a, b = (i + 1) % 3, (i + 2) % 3
+        n[0, 1 + i] = n[1 + i, 0] = s[a, b] - s[b, a]
+        n[1 + i, 1 + i] = s[i, i] - s[a, a] - s[b, b]
+        n[1 + i, 1 + a] = n[1 + a, 1 + i] = s[i, a] + s[a, i]
+    w, x, y, z = _largest(n)
+    for joint in range(len(source)):
+        u, v, t = source[joint, 0], source[joint, 1], source[joint, 2]
+        a, b, c = y * t - z * v, z * u - x * t, x * v - y * u
+        out[joint, 0] = u + 2 * (w * a + y * c - z * b)
+        out[joint, 1] = v + 2 * (w * b + z * a - x * c)
+        out[joint, 2] = t + 2 * (w * c + x * b - y * a)
+
+
+@compiled()
+def _largest(matrix: Array) -> tuple[float, float, float, float]:
+    """Return the eigenvector of the largest eigenvalue, symmetric 4 x 4 (Jacobi 1846)."""
+    vectors = np.eye(4)
+    for _ in range(30):
+        rest = 0.0
+        for p in range(3):
+            for q in range(p + 1, 4):
+                if abs(matrix[p, q]) > 1e-15 * (abs(matrix[p, p]) + abs(matrix[q, q])):
+                    rest += 1
+                    _annihilate(matrix, vectors, p, q)
+        if not rest:
+            break
+    best = 0
+    for i in range(1, 4):
+        if matrix[i, i] > matrix[best, best]:
+            best = i
+    return vectors[0, best], vectors[1, best], vectors[2, best], vectors[3, best]
+
+
+@compiled()
+def _annihilate(matrix: Array, vectors: Array, p: int, q: int) -> None:
+    """Turn two axes so that nothing is left between them."""
+    slope = (matrix[q, q] - matrix[p, p]) / (2 * matrix[p, q])
+    t = math.copysign(1.0, slope) / (abs(slope) + math.sqrt(slope * slope + 1))
+    c = 1 / math.sqrt(t * t + 1)
+    s = t * c
+    for k in range(4):
+        a, b = matrix[k, p], matrix[k, q]
+        matrix[k, p], matrix[k, q] = c * a - s * b, s * a + c * b
+    for k in range(4):
+        a, b = matrix[p, k], matrix[q, k]
+        matrix[p, k], matrix[q, k] = c * a - s * b, s * a + c * b
+    for k in range(4):
+        a, b = vectors[k, p], vectors[k, q]
+        vectors[k, p], vectors[k, q] = c * a - s * b, s * a + c * b

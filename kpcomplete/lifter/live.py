@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from kpcomplete.compiled import compiled
 from kpcomplete.lifter import Lifted
 from kpcomplete.lifter.moment import Moment
 from kpcomplete.lifter.sight import Sight
@@ -36,7 +37,7 @@ class Live:
     def __init__(self, network: Network, *, window: int, calibration: float = 1.0) -> None:
         self._network, self._calibration, self._window = network, calibration, window
         # of the window's frames: log size and its weight, log stature and 1 where there was a frame
-        self._rows, self._ones = Rows(kept=np.zeros((4, window))), np.ones(window)
+        self._rows = Rows(kept=np.zeros((4, window)))
         self._now = 0
 
     def __call__(self, sight: Sight, people: Sequence[str], /) -> Lifted:
@@ -44,20 +45,32 @@ class Live:
         self._rows.follow(people)
         place = self._now % self._window
         self._now += 1
-        moment = Moment.of(
-            sight.rays.numpy()[:, 0], sight.given.numpy()[:, 0], sight.seen.numpy()[:, 0],
-            sight.std.numpy()[:, 0],
-        )  # fmt: skip
+        moment = Moment.of(*(
+            np.ascontiguousarray(x.numpy()[:, 0])
+            for x in (sight.rays, sight.given, sight.seen, sight.std)
+        ))  # fmt: skip
         kept = self._rows["kept"]
-        weight = moment.known + 1e-6
-        kept[:, 0, place], kept[:, 1, place] = np.log(moment.size) * weight, weight
-        total, count = (kept[:, :2] @ self._ones).T
-        unit = np.exp(total / np.maximum(count, 1e-6))
+        unit = np.exp(_averaged(kept, 0, place, np.log(moment.size), moment.known + 1e-6))
         outputs = self._network(moment.features(unit), people)
-        kept[:, 2, place], kept[:, 3, place] = outputs[:, -2], 1.0
-        total, count = (kept[:, 2:] @ self._ones).T
-        points, std = moment.pose(outputs, unit, total / count)
+        every = np.ones(len(unit))
+        stature = _averaged(kept, 2, place, outputs[:, -2].astype(np.float64), every)
+        points, std = moment.pose(outputs, unit, stature)
         return Lifted(
             points=torch.from_numpy(points.astype(np.float32))[:, None],
             std=torch.from_numpy((std * self._calibration).astype(np.float32))[:, None],
         )
+
+
+@compiled("f8[::1](f8[:, :, ::1], i8, i8, f8[::1], f8[::1])")
+def _averaged(kept: Array, row: int, place: int, values: Array, weights: Array) -> Array:
+    """Keep this frame's values and weights ``[P]``, and return their means over the window."""
+    out = np.empty(len(kept))
+    for person in range(len(kept)):
+        kept[person, row, place] = values[person] * weights[person]
+        kept[person, row + 1, place] = weights[person]
+        total = count = 0.0
+        for frame in range(kept.shape[2]):
+            total += kept[person, row, frame]
+            count += kept[person, row + 1, frame]
+        out[person] = total / max(count, 1e-6)
+    return out

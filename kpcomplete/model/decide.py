@@ -1,18 +1,21 @@
-"""What the heads of the shipped network mean for one frame, in numpy."""
+"""What the heads of the shipped network mean for one frame, compiled."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import expit
 
+from kpcomplete.compiled import compiled
 from kpcomplete.model import CAUSAL, Prediction
 from kpcomplete.model.moment import Moment
 from kpcomplete.model.places import KEEPS, LEAST
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import EDGES, REGIONS, region
 from kpcomplete.pose import Array
-from kpcomplete.single import squared
+
+_REGIONS = len(REGIONS)
+_EDGES = np.array(EDGES)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -56,128 +59,132 @@ class Decide:
                       network.calibration[CAUSAL])
         )  # fmt: skip
         self.growth, self.onset = float(network.growth.detach().abs()), network.onset
-        ends = np.cumsum(network.parts)
-        self.parts = [slice(end - n, end) for end, n in zip(ends, network.parts, strict=True)]
+        self.parts = np.cumsum([0, *network.parts])[:-1]
         self.region: Array = region().numpy()
-        self.seen_kind = 2 * len(REGIONS) + (len(EDGES) + 1) * self.region
-        self._edges = np.array(EDGES)
-        # from exponents to the sums over places that count; most of `Temporal`'s places are there
-        # when nothing comes after
-        places, sources = network.parts[1], network.parts[4]
-        self._places = _columns(places, [2], [3], [places - 2, places - 1], [places - 1])
-        self._sources = _columns(sources, [0, 1], [1], [sources - 2, sources - 1], [sources - 1])
 
     def __call__(self, moment: Moment, heads: Array) -> Decided:
         """Return where joints are, for the heads' ``[P, J, O]``."""
-        pull, place, offset, seen_shape, source, guess, shape = (
-            heads[..., part] for part in self.parts
-        )
-        kind = self.region
-        if moment.remembered is not None:
-            kind = self.region + len(REGIONS) * moment.remembered
-        waited = self.seen_kind + self._edges.searchsorted(moment.since)
-        kind = np.where(moment.seen, waited, kind)
-        trust, seen = self.trust.take(kind)[..., None], moment.seen[..., None]
-        gone = _fading(moment.since)
-        going = moment.velocity * gone
-        off = moment.average - moment.before
-        drawn = self._drawn(moment, place, off, going)
-        drawn *= expit(pull)
-        drawn += (0.2 * _reach(off, going))[..., None] * offset
-        waiting = np.square(moment.since)
-        waiting /= waiting + self.onset**2
-        waiting *= self.supported
-        drawn *= waiting[..., None]
-        mean = np.where(seen, drawn, self._other(moment, source, guess))
-        mean *= trust
-        mean += np.where(seen, moment.before, moment.guess)
-        given = moment.seen & self.supported
-        known = moment.seen | (self.supported & given.any(axis=1, keepdims=True))
-        mean *= known[..., None]
-        factor = self._factor(moment, seen_shape, shape, kind)
+        mean, factor, known = _decided(
+            heads, self.parts, moment.seen, moment.since, moment.places, moment.velocity,
+            moment.remembered, moment.root, moment.shift, self.supported, self.spread, self.trust,
+            self.calibration, self.region, self.growth, self.onset,
+        )  # fmt: skip
         return Decided(mean=mean, factor=factor, known=known)
 
     def same_as(self, other: "Decide") -> bool:
         """Whether both decide alike."""
-        return (self.growth, self.onset, self.parts) == (
-            other.growth,
-            other.onset,
-            other.parts,
-        ) and all(
+        return (self.growth, self.onset) == (other.growth, other.onset) and all(
             np.array_equal(getattr(self, name), getattr(other, name))
-            for name in ("supported", "spread", "trust", "calibration")
+            for name in ("parts", "supported", "spread", "trust", "calibration")
         )
 
-    def _factor(self, moment: Moment, seen_shape: Array, shape: Array, kind: Array) -> Array:
-        width = self.growth * np.sqrt(moment.since)
-        width += 0.004
-        raw = np.where(moment.seen[..., None], seen_shape, shape)
-        first, second = np.exp(_between(raw[..., :2], -4, 4)).transpose(2, 0, 1)
-        slant = _between(raw[..., 2], -50, 50)
-        root = moment.root
-        factor: Array = np.empty((len(raw), 3, raw.shape[1]))
-        # of seen joints the shape times a width, of others times the factor of the mixture
-        factor[:, 0] = np.where(moment.seen, width, root[:, 0]) * first
-        factor[:, 1] = np.where(moment.seen, width * slant, root[:, 1] * first + root[:, 2] * slant)
-        factor[:, 2] = np.where(moment.seen, width, root[:, 2]) * second
-        factor *= self.calibration.take(kind)[:, None]
-        return factor
 
-    def _drawn(self, moment: Moment, place: Array, off: Array, going: Array) -> Array:
-        """Return how far places draw a joint that was seen from where it was seen last."""
-        weight = _weights(place, moment.remembered, self._places)
-        drawn: Array = weight[..., 0:1] * off
-        drawn += weight[..., 1:2] * going
-        if moment.remembered is not None:
-            drawn += weight[..., 2:3] * (moment.memory - moment.before)
-            drawn += weight[..., 3:4] * moment.shift
-        return drawn
-
-    def _other(self, moment: Moment, source: Array, guess: Array) -> Array:
-        """Return how far a joint that was never seen is from what the mixture says."""
-        weight = _weights(source, moment.remembered, self._sources)
-        out: Array = weight[..., 0:1] * (0.3 * self.spread) * guess
-        out += weight[..., 1:2] * (moment.doubtful - moment.guess)
-        if moment.remembered is not None:
-            out += weight[..., 2:3] * (moment.memory - moment.guess)
-            out += weight[..., 3:4] * moment.shift
-        return out
-
-
-def _reach(off: Array, going: Array) -> Array:
-    """Return what `kpcomplete.model.places.reach` does when causal."""
-    apart = squared(off)
-    apart *= 0.5
-    apart += squared(going)
-    apart += 1e-9
-    out: Array = np.sqrt(apart, out=apart)
-    out += LEAST
-    return out
+@compiled("Tuple((f8[:, :, ::1], f8[:, :, ::1], b1[:, ::1]))(f4[:, :, ::1], i8[::1], b1[:, ::1],"
+          " f8[:, ::1], f8[:, :, :, ::1], f8[:, :, ::1], b1[:, ::1], f8[:, :, ::1], f8[:, ::1],"
+          " b1[::1], f8[:, ::1], f8[::1], f8[::1], i8[::1], f8, f8)")  # fmt: skip
+def _decided(
+    heads: Array, parts: Array, seen: Array, since: Array, places: Array, velocity: Array,
+    remembered: Array, root: Array, shift: Array, supported: Array, spread: Array, trust: Array,
+    calibration: Array, regions: Array, growth: float, onset: float,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    people, joints = seen.shape
+    mean, factor = np.zeros((people, joints, 2)), np.empty((people, 3, joints))
+    known, weight, to = np.empty_like(seen), np.empty(4), np.empty(2)
+    for person in range(people):
+        given = False
+        for joint in range(joints):
+            given = given or (seen[person, joint] and supported[joint])
+        for joint in range(joints):
+            waited, had = since[person, joint], remembered[person, joint]
+            at, head = places[person, :, joint], heads[person, joint]  # times 1.0: as doubles
+            kind = _kind(seen[person, joint], had, waited, regions[joint])
+            if seen[person, joint]:
+                _drawn(head, parts, at, velocity[person, joint], shift[person], had, waited,
+                       weight, to)  # fmt: skip
+                share = waited * waited / (waited * waited + onset * onset) * supported[joint]
+                start = at[0]
+                shape, width = head[parts[3] : parts[4]], 0.004 + growth * math.sqrt(waited)
+                a, b, c = width, 0.0, width
+            else:
+                _other(head, parts, at, shift[person], had, 0.3 * spread[joint, 0], weight, to)
+                share, start, shape = 1.0, at[3], head[parts[6] :]
+                a, b, c = root[person, 0, joint], root[person, 1, joint], root[person, 2, joint]
+            known[person, joint] = seen[person, joint] or (supported[joint] and given)
+            if known[person, joint]:
+                for axis in range(2):
+                    mean[person, joint, axis] = to[axis] * share * trust[kind] + start[axis]
+            first = math.exp(min(max(1.0 * shape[0], -4.0), 4.0))
+            second = math.exp(min(max(1.0 * shape[1], -4.0), 4.0))
+            slant = min(max(1.0 * shape[2], -50.0), 50.0)
+            factor[person, 0, joint] = a * first * calibration[kind]
+            factor[person, 1, joint] = (b * first + c * slant) * calibration[kind]
+            factor[person, 2, joint] = c * second * calibration[kind]
+    return mean, factor, known
 
 
-def _fading(seconds: Array) -> Array:
-    out: Array = np.expm1(np.minimum(seconds, 10.0) * (-1 / KEEPS))
-    out *= -KEEPS
-    return out[..., None]
+@compiled()
+def _kind(seen: bool, remembered: bool, waited: float, region: int) -> int:
+    """Return the number of what `Timeline.kind` calls it."""
+    if not seen:
+        return region + _REGIONS * int(remembered)
+    longer = 0
+    for edge in _EDGES:
+        longer += int(edge < waited)
+    return 2 * _REGIONS + (len(_EDGES) + 1) * region + longer
 
 
-def _columns(size: int, *sums: list[int]) -> Array:
-    """Return the matrix that adds numbers up, the first column all of them."""
-    out = np.zeros((size, 1 + len(sums)))
-    out[:, 0] = 1.0
-    for column, which in enumerate(sums, start=1):
-        out[which, column] = 1.0
-    return out
+@compiled()
+def _drawn(
+    head: Array, parts: Array, at: Array, velocity: Array, shift: Array, remembered: bool,
+    waited: float, weight: Array, out: Array,
+) -> None:  # fmt: skip
+    """Write how far a joint that was seen is drawn from where it was seen last."""
+    _weights(head[parts[1] : parts[2]], 2, 3, remembered, weight)
+    gone = -KEEPS * math.expm1(-min(waited, 10.0) / KEEPS)
+    pull = 1 / (1 + math.exp(-1.0 * head[0]))
+    apart = 1e-9
+    for axis in range(2):
+        off, going = at[1, axis] - at[0, axis], velocity[axis] * gone
+        apart += 0.5 * off * off + going * going
+        to = weight[0] * off + weight[1] * going
+        to += weight[2] * (at[2, axis] - at[0, axis]) + weight[3] * shift[axis]
+        out[axis] = pull * to
+    reach = math.sqrt(apart) + LEAST  # see `kpcomplete.model.places.reach`
+    for axis in range(2):
+        out[axis] += 0.2 * reach * head[parts[2] + axis]
 
 
-def _weights(logits: Array, remembered: Array | None, columns: Array) -> Array:
-    """Return sums of the weights of places, the last two of which are of the memory."""
-    exponents = np.exp(logits, dtype=np.float64)  # of which none is too large
-    exponents[..., -2:] *= 0.0 if remembered is None else remembered[..., None]
-    found = exponents @ columns
-    out: Array = found[..., 1:] / found[..., :1]
-    return out
+@compiled()
+def _other(
+    head: Array, parts: Array, at: Array, shift: Array, remembered: bool, width: float,
+    weight: Array, out: Array,
+) -> None:  # fmt: skip
+    """Write how far a joint that was never seen is from what the mixture says."""
+    _weights(head[parts[4] : parts[5]], 0, 1, remembered, weight)
+    for axis in range(2):
+        to = (weight[0] + weight[1]) * width * head[parts[5] + axis]
+        to += weight[1] * (at[4, axis] - at[3, axis])
+        to += weight[2] * (at[2, axis] - at[3, axis]) + weight[3] * shift[axis]
+        out[axis] = to
 
 
-def _between(values: Array, low: float, high: float) -> Array:
-    return np.minimum(np.maximum(values, low), high)
+@compiled()
+def _weights(logits: Array, first: int, second: int, remembered: bool, out: Array) -> None:
+    """Write shares of places: of two of them, of both of the memory, and of its last.
+
+    Most of `Temporal`'s places are where others are, when nothing comes after.
+    """
+    total, last = 0.0, len(logits) - 2
+    for number in range(len(out)):
+        out[number] = 0
+    for number in range(len(logits)):
+        if number >= last and not remembered:
+            continue
+        share = math.exp(1.0 * logits[number])  # none is too large
+        total += share
+        out[0] += share * (number == first)
+        out[1] += share * (number == second)
+        out[2] += share * (number >= last)
+        out[3] += share * (number > last)
+    for number in range(len(out)):
+        out[number] /= total

@@ -1,4 +1,4 @@
-"""The causal half of the shipped network for one frame at a time, in numpy."""
+"""The causal half of the shipped network for one frame at a time, compiled."""
 
 import math
 from typing import Any
@@ -9,7 +9,18 @@ from torch import nn
 from kpcomplete.model.layers import Shift, TemporalBlock
 from kpcomplete.model.temporal import SCALARS, Temporal
 from kpcomplete.pose import Array
-from kpcomplete.single import after_gelu, before_gelu, bent, linear, normal, numpy
+from kpcomplete.single import (
+    after_gelu,
+    before_gelu,
+    bent,
+    by_joint,
+    dense,
+    linear,
+    looked_back,
+    normal,
+    numpy,
+    thought,
+)
 
 # Numbers of the features of `Temporal._features` that differ when causal. Those that are equal
 # then, because nothing comes after, are added up.
@@ -27,8 +38,9 @@ _HALF = np.float32(math.sqrt(0.5))
 class Fused:
     """Weights of `Temporal`, arranged for frames that come one by one.
 
-    At one frame a network is all overhead: torch takes 3 ms for it, numpy 0.3 ms. What is constant
-    when causal becomes part of biases, and only joints with training material are computed.
+    At one frame a network is all overhead: torch takes 3 ms for it, loops a tenth of
+    that. What is constant when causal becomes part of biases, and only joints with training
+    material are computed.
 
     Attributes:
         use: ``[S]`` numbers of these joints.
@@ -54,12 +66,12 @@ class Fused:
         weight, bias = linear(network.spell)
         of_joints = (self.use[:, None] * self.codes + np.arange(self.codes)).ravel()
         weight, bias = weight[:, of_joints], bias[of_joints]
-        gain, shift = self.gain, self.shift = numpy(norm.weight), numpy(norm.bias)
+        self.gain, self.shift = numpy(norm.weight), numpy(norm.bias)
         kept, constant = _fold(numpy(network.local)[self.use])
         self.local = kept
         # columns that were picked lie one behind the other: rows must, for products to be fast
-        self.spell = np.ascontiguousarray(gain[:, None] * weight)
-        self.spell_bias = bias + shift @ weight + constant.ravel()
+        self.spell = np.ascontiguousarray(weight)
+        self.spell_bias = bias + constant.ravel()
         self.think = numpy(network.think)[self.use]
         self.out = numpy(network.out)[self.use]
         self.bias = numpy(network.bias)[self.use]
@@ -78,7 +90,7 @@ class Fused:
         return _same(vars(self), vars(other))
 
     def _arrange(self) -> None:
-        """Give layers the factors of the units between them, see `bent`."""
+        """Give layers the factors of the units between them, see `before_gelu`."""
         self._first = before_gelu(self.first, self.first_bias)
         self._spell = before_gelu(self.spell, self.spell_bias)
         self._local, _ = before_gelu(self.local, self.bias)
@@ -101,47 +113,19 @@ class Fused:
             ``[P, B, W]`` what the convolutions look at in this frame.
         """
         people = len(features)
-        if not self.whole:
-            features = features[:, self.use]
-        weight, bias = self._first
-        frame = np.dot(features.reshape(people, -1), weight)
-        frame += bias
-        frame = bent(frame)
-        frame *= _HALF
-        frame = self.block(frame)
-        past = frame
+        used = features if self.whole else np.ascontiguousarray(features[:, self.use])
+        past = frame = self.block.alone(bent(used.reshape(people, -1), *self._first) * _HALF)
         seen = np.empty((people, len(self.past), past.shape[1]), np.float32)
         for number, block in enumerate(self.past):
-            seen[:, number] = block.look(past)
-            past = block(past, seen[:, number], before[:, 2 * number : 2 * number + 2])
-        code = np.dot(np.concatenate([frame, past], axis=1), self.join)
-        code += self.join_bias
-        code = normal(code)
+            past = block(past, before, number, seen)
+        code = dense(np.concatenate([frame, past], axis=1), self.join, self.join_bias)
+        code = normal(code, self.gain, self.shift)
         heads = np.zeros((people, self.joints, self._chosen + self.out.shape[2]), np.float32)
-        self._decode(features, code, heads)
-        code *= self.gain
-        code += self.shift
+        by_joint(
+            features, self.use, dense(code, *self._spell), self._local, self._think, self._out,
+            self.bias, *self._when, self._choose, self.choose_bias, heads,
+        )  # fmt: skip
         return heads, code, seen
-
-    def _decode(self, features: Array, code: Array, heads: Array) -> None:
-        """Fill in the heads ``[P, J, O]`` for features of joints that are used."""
-        people = len(features)
-        weight, bias = self._spell
-        spelt = np.dot(code, weight)
-        spelt += bias
-        near = features.swapaxes(0, 1) @ self._local  # [S, P, C]: joint by joint
-        near += spelt.reshape(people, -1, self.codes).swapaxes(0, 1)
-        codes = bent(near)
-        codes += bent(codes @ self._think)
-        weight, bias = self._when
-        when = features @ weight
-        when += bias
-        chosen = bent(when) @ self._choose
-        chosen += self.choose_bias
-        others = (codes @ self._out).swapaxes(0, 1)
-        at = slice(None) if self.whole else self.use
-        heads[:, at, : self._chosen] = chosen
-        heads[:, at, self._chosen :] = others + self.bias
 
 
 class _Block:
@@ -154,32 +138,19 @@ class _Block:
         self.second, self.second_bias = linear(block.think[2])
         self._first = before_gelu(self.first, self.first_bias)
         self._second = after_gelu(self.second)
-        self.taps, self.reach = None, 0
+        self.taps, self.reach = np.zeros((0, 0), np.float32), 0
         if isinstance(block.look, Shift):
             self.taps, self.reach = numpy(block.look.taps), block.look.dilation
 
-    def look(self, x: Array) -> Array:
-        """Return what this frame shows to the convolution."""
-        seen = normal(x)
-        seen *= self.gain
-        seen += self.shift
-        return seen
+    def alone(self, x: Array) -> Array:
+        """Return the next ``[P, W]``, without a convolution."""
+        seen = normal(x, self.gain, self.shift)
+        return thought(x, seen, *self._first, self._second, self.second_bias)
 
-    def __call__(self, x: Array, seen: Array | None = None, before: Array | None = None) -> Array:
-        if seen is None or before is None:
-            seen = self.look(x)
-        else:
-            assert self.taps is not None
-            seen = seen * self.taps[0]
-            seen += before[:, 0] * self.taps[1]
-            seen += before[:, 1] * self.taps[2]
-        weight, bias = self._first
-        inner = np.dot(seen, weight)
-        inner += bias
-        out: Array = np.dot(bent(inner), self._second)
-        out += self.second_bias
-        out += x
-        return out
+    def __call__(self, x: Array, before: Array, number: int, seen: Array) -> Array:
+        """Return the next ``[P, W]``; see `looked_back`."""
+        weighted = looked_back(x, self.gain, self.shift, self.taps, before, number, seen)
+        return thought(x, weighted, *self._first, self._second, self.second_bias)
 
 
 def _fold(weight: Array) -> tuple[Array, Array]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from kpcomplete.compiled import compiled
 from kpcomplete.model.temporal import STEPS
+from kpcomplete.model.timeline import APART
 from kpcomplete.pose import Array
 from kpcomplete.whereabouts import MEASURES
 
@@ -73,6 +75,24 @@ class State:
             looked=np.zeros((people, *rings), np.float32),
         )
 
+    def observe(
+        self, points: Array, observed: Array, now: int, seconds: float, passed: float
+    ) -> None:
+        """Take the next frame.
+
+        Args:
+            points: ``[P, J, 2]`` float32; of no meaning where not observed.
+            observed: ``[P, J]``.
+            now: Number of the frame.
+            seconds: Its time.
+            passed: Seconds since the frame `APART` before it; infinite if there is none in the
+                window.
+        """
+        _observe(
+            points, observed, now, seconds, passed, self.keypoints, self.observed, self.count,
+            self.total, self.before, self.then, self.velocity,
+        )  # fmt: skip
+
     def arrange(self, rows: Sequence[int | None]) -> "State":
         """Return the state of other people: of an earlier row each, or None for someone new."""
         _, window, joints, _ = self.keypoints.shape
@@ -83,3 +103,29 @@ class State:
             for name in (f.name for f in fields(state)):
                 getattr(state, name)[new] = getattr(self, name)[old]
         return state
+
+
+@compiled("void(f4[:, :, ::1], b1[:, ::1], i8, f8, f8, f8[:, :, :, ::1], b1[:, :, ::1],"
+          " i8[:, ::1], f8[:, :, ::1], f8[:, :, ::1], f8[:, ::1], f8[:, :, ::1])")  # fmt: skip
+def _observe(
+    points: Array, observed: Array, now: int, seconds: float, passed: float, keypoints: Array,
+    kept: Array, count: Array, total: Array, before: Array, then: Array, velocity: Array,
+) -> None:  # fmt: skip
+    people, window, joints = kept.shape
+    place, earlier = now % window, (now - APART) % window
+    for person in range(people):
+        for joint in range(joints):
+            here = observed[person, joint]
+            count[person, joint] += int(here) - int(kept[person, place, joint])
+            kept[person, place, joint] = here
+            for axis in range(2):
+                value = 1.0 * points[person, joint, axis] if here else 0.0
+                total[person, joint, axis] += value - keypoints[person, place, joint, axis]
+                keypoints[person, place, joint, axis] = value
+                if here:
+                    before[person, joint, axis] = value
+                    moved = value - keypoints[person, earlier, joint, axis]
+                    known = kept[person, earlier, joint]
+                    velocity[person, joint, axis] = moved / passed if known else 0.0
+            if here:
+                then[person, joint] = seconds

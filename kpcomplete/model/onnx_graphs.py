@@ -70,7 +70,8 @@ class _Step(nn.Module):
             )
             past = self._block(number + 1, past, looked)
         code = torch.cat([frame, past], dim=1) @ _fixed(fused.join) + _fixed(fused.join_bias)
-        code = nn.functional.layer_norm(code, self.width)
+        code = nn.functional.layer_norm(code, self.width) * _fixed(fused.gain)
+        code = code + _fixed(fused.shift)
         spelt = code @ _fixed(fused.spell) + _fixed(fused.spell_bias)
         near = features.transpose(0, 1) @ _fixed(fused.local)
         near = near + spelt.reshape(people, len(self.use), self.codes).transpose(0, 1)
@@ -81,7 +82,7 @@ class _Step(nn.Module):
         others = (codes @ _fixed(fused.out)).transpose(0, 1) + _fixed(fused.bias)
         heads = torch.cat([when, others], dim=2)
         heads = (heads.transpose(1, 2) @ self.place).transpose(1, 2)
-        return heads, code * _fixed(fused.gain) + _fixed(fused.shift), torch.stack(seen, dim=1)
+        return heads, code, torch.stack(seen, dim=1)
 
     def _look(self, number: int, x: Tensor) -> Tensor:
         block = self.blocks[number]
@@ -90,7 +91,7 @@ class _Step(nn.Module):
 
     def _block(self, number: int, x: Tensor, looked: Tensor | None = None) -> Tensor:
         block = self.blocks[number]
-        if looked is None or block.taps is None:
+        if looked is None or not block.reach:
             seen = self._look(number, x)
         else:
             seen = (looked * _fixed(block.taps)).sum(dim=1)

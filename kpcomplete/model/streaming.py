@@ -14,8 +14,8 @@ from kpcomplete.model.fused import Fused
 from kpcomplete.model.given import Given
 from kpcomplete.model.kept import State
 from kpcomplete.model.moment import Moment
-from kpcomplete.model.temporal import ANCHORS, EVERY, STEPS, Temporal
-from kpcomplete.model.timeline import APART, NEVER
+from kpcomplete.model.temporal import ANCHORS, EVERY, Temporal
+from kpcomplete.model.timeline import APART
 from kpcomplete.normalize import Placement
 from kpcomplete.pose import Array
 from kpcomplete.whereabouts import measures, placed
@@ -87,24 +87,41 @@ class Stream:
             seconds: Its time, later than that of the frame before.
             placement: Fixed by somebody else; by default the stream's own.
         """
-        self.look(batch, seconds, placement)
+        fixed = None
+        if placement is not None:
+            fixed = placement.centre.numpy(), placement.scale.numpy()
+        self.look(*shown(batch), seconds, memory=remembered(batch), placement=fixed)
         return self.decide().prediction, Placement(
             centre=torch.from_numpy(self.centre).float(),
             scale=torch.from_numpy(self.scale).float(),
         )
 
-    def look(self, batch: PoseBatch, seconds: float, placement: Placement | None = None) -> None:
-        """Take the next frame, see `step`; `decide` says where the joints are."""
-        state = self._state
-        self._observe(batch, seconds)
+    def look(
+        self, points: Array, observed: Array, seconds: float, *,
+        memory: tuple[Array, Array] | None = None, placement: tuple[Array, Array] | None = None,
+    ) -> None:  # fmt: skip
+        """Take the next frame; `decide` says where the joints are.
+
+        Args:
+            points: ``[P, J, 2]`` float32 pixels; of no meaning where not observed.
+            observed: ``[P, J]``.
+            seconds: Time of the frame, later than that of the one before.
+            memory: Where people usually have joints ``[P, J, 2]`` float32, and where that is known.
+            placement: Centre ``[P, 2]`` and scale ``[P]``; by default the stream's own.
+        """
+        state, now = self._state, self._now
+        earlier = (now - APART) % self.window
+        self._times[now % self.window] = seconds
+        passed = max(seconds - self._times[earlier], 1e-6) if self.window > APART else np.inf
+        state.observe(points, observed, now, seconds, passed)
         if placement is None:
-            self._place()
+            self._place(points, observed)
         else:
-            state.centre = placement.centre.double().numpy()
-            state.scale = placement.scale.double().numpy()
+            state.centre, state.scale = (x.astype(np.float64) for x in placement)
         self._imagine()
-        before = self._start + (self._now - self._back) % self._twice
-        moment = self._moment(batch, seconds)
+        usual = memory or (np.zeros_like(points), np.zeros_like(observed))
+        moment = Moment.of(state, observed, *usual, self._anchors, seconds, now)
+        before = self._start + (now - self._back) % self._twice
         self._looked = self._engine.add(moment, state.looked.take(before, axis=1))
         state.frames += 1
         self._now += 1
@@ -135,29 +152,9 @@ class Stream:
         """Numbers of a latent."""
         return len(self._engine.fused.join_bias)
 
-    def _observe(self, batch: PoseBatch, seconds: float) -> None:
+    def _place(self, points: Array, observed: Array) -> None:
         state, place = self._state, self._now % self.window
-        observed = batch.observed.numpy()[:, 0]
-        here = observed[..., None]
-        keypoints = np.where(here, batch.keypoints.numpy()[:, 0], 0.0)
-        state.count += observed
-        state.count -= state.observed[:, place]
-        state.total += keypoints
-        state.total -= state.keypoints[:, place]
-        state.keypoints[:, place], state.observed[:, place] = keypoints, observed
-        self._times[place] = seconds
-        earlier = (self._now - APART) % self.window
-        passed = max(seconds - self._times[earlier], 1e-6)
-        velocity = keypoints - state.keypoints[:, earlier]
-        velocity *= state.observed[:, earlier, :, None] * (float(self.window > APART) / passed)
-        np.copyto(state.velocity, velocity, where=here)
-        np.copyto(state.before, keypoints, where=here)
-        np.copyto(state.then, seconds, where=observed)
-
-    def _place(self) -> None:
-        state, place = self._state, self._now % self.window
-        shown = state.observed[:, place, :, None]
-        state.measured[:, place] = measures(np.where(shown, state.keypoints[:, place], np.nan))
+        state.measured[:, place] = measures(points, observed)
         seen = state.count > 0
         due = (seen > state.fitted).any(axis=1)
         due[[n % _REFIT == _REFIT // 2 for n in state.frames.tolist()]] = True
@@ -194,51 +191,15 @@ class Stream:
             state.imagined[row] = mean * scale + state.centre[row]
             state.root[row] = root * scale
 
-    def _moment(self, batch: PoseBatch, seconds: float) -> Moment:
-        state = self._state
-        scale, centre = state.scale[:, None, None], state.centre[:, None]
-        seen = state.count > 0
-        here = seen[..., None]
-        people, joints = seen.shape
-        places = np.empty((people, 5, joints, 2))
-        places[:, 0] = state.before
-        np.divide(state.total, np.maximum(state.count, 1)[..., None], out=places[:, 1])
-        places[:, 2] = 0.0
-        places[:, 3:] = state.imagined
-        remembered = None
-        if batch.memory is not None:
-            remembered, places[:, 2] = batch.memory.known.numpy(), batch.memory.mean.numpy()
-        places -= centre[:, None]
-        places /= scale[:, None]
-        places[:, :2] *= here[:, None]
-        shift = np.zeros((people, 1, 2))
-        if remembered is None:
-            places[:, 2] = 0.0
-        else:
-            places[:, 2] *= remembered[..., None]
-            both = (seen & remembered)[:, self._anchors, None]
-            off = (places[:, 0] - places[:, 2]).take(self._anchors, axis=1)
-            shift = (off * both).sum(axis=1, keepdims=True)
-            shift /= np.maximum(both.sum(axis=1, keepdims=True), 1)
-        since = np.minimum(seconds - state.then, NEVER)
-        return Moment(
-            observed=state.observed[:, self._now % self.window],
-            seen=seen,
-            since=np.where(seen, since, NEVER),
-            places=places,
-            velocity=state.velocity / scale * here,
-            remembered=remembered,
-            root=state.root / scale,
-            shift=shift,
-            steps=[step / scale for step in self._steps(here)],
-        )
 
-    def _steps(self, seen: Array) -> Sequence[Array]:
-        """Return `Moment.steps` in pixels, and keep where joints are for later ones."""
-        state, bases = self._state, self._state.bases
-        base, length = np.where(seen, state.before, state.imagined[:, 0]), bases.shape[1]
-        if 0 in state.frames.tolist():
-            fresh = state.frames == 0
-            bases[fresh] = base[fresh, None]
-        bases[:, self._now % length] = base
-        return [base - bases[:, (self._now - frames) % length] for frames in STEPS]
+def shown(batch: PoseBatch) -> tuple[Array, Array]:
+    """Return the points ``[P, J, 2]`` of one frame, and which are observed."""
+    points, observed = batch.keypoints.numpy()[:, 0], batch.observed.numpy()[:, 0]
+    return np.ascontiguousarray(points), np.ascontiguousarray(observed)
+
+
+def remembered(batch: PoseBatch) -> tuple[Array, Array] | None:
+    """Return where people usually have joints, and where that is known."""
+    if batch.memory is None:
+        return None
+    return batch.memory.mean.numpy(), batch.memory.known.numpy()
