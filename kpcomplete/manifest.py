@@ -133,13 +133,19 @@ def _seconds(text: str) -> float:
 
 def _read(path: str, text: bytes) -> list[Entry]:
     rows = csv.reader(io.StringIO(text.decode("utf-8", errors="replace"), newline=""))
-    header = next(rows, None)
-    if header not in (HEADER, _OLD):
+    try:
+        header = next(rows, None)
+        if header not in (HEADER, _OLD):
+            raise OutputError(
+                f"{path} must be a manifest with the columns {','.join(HEADER)}, but starts with "
+                f"{header}; move it away or choose another output_dir"
+            )
+        return [_entry(dict(zip(header, r, strict=True))) for r in rows if len(r) == len(header)]
+    except (ValueError, csv.Error) as error:
         raise OutputError(
-            f"{path} must be a manifest with the columns {','.join(HEADER)}, but starts with "
-            f"{header}; move it away or choose another output_dir"
-        )
-    return [_entry(dict(zip(header, r, strict=True))) for r in rows if len(r) == len(header)]
+            f"{path} must be a manifest, but line {rows.line_num} says: {error}; mend it, move it "
+            "away or choose another output_dir"
+        ) from error
 
 
 def _entry(row: Mapping[str, str]) -> Entry:

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,6 +115,11 @@ class Pieces:
         key = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {self.made_by} {piece}"
         digest = hashlib.sha256(key.encode()).hexdigest()[:12]
         return f"{self.FOLDER}/{self.stem}.{piece.number:05d}.{digest}.parquet"
+
+    def owns(self, name: str) -> bool:
+        """Whether a file of the store is a piece of this video, however it was made."""
+        form = rf"{self.FOLDER}/{re.escape(self.stem)}\.\d{{5,}}\.[0-9a-f]{{12}}\.parquet"
+        return re.fullmatch(form, name) is not None
 
     def __iter__(self) -> Iterator[Frame]:
         self.names = Names()

@@ -140,8 +140,11 @@ def stored(
         gate: Nor do those count that it distrusts.
 
     Raises:
+        SettingError: If ``limit`` is below 1.
         SourceError: If the source is no file of poses, or nobody is in it.
     """
+    if limit is not None and limit < 1:
+        raise SettingError(f"limit must be at least 1 frame, or null, but is {limit}")
     if not isinstance(source, Poses):
         raise SourceError(
             f"{source.info.name} must be a file of poses, but has images; find the people first "

@@ -130,7 +130,7 @@ class Worker:
         handed = Handed(pieces)
         frames = self._write(task, source, replace(self.pipeline, detector=handed), pieces)
         for name in self._store.names(pieces.FOLDER):
-            if name.startswith(f"{pieces.FOLDER}/{task.stem}."):
+            if pieces.owns(name):
                 self._store.remove(name)
         return _told(task, frames, None)
 

@@ -122,12 +122,28 @@ def _key(row):
     [
         ("compare=[hold,magic]", r"no completer \['magic'\]; there are hold, linear"),
         ("reference=magic", r"no completer \['magic'\]"),
+        ("judged=[magic]", r"no completer \['magic'\]"),
     ],
 )
 def test_unknown_completers_are_named(setting, said, tmp_path):
     poses = write_poses(tmp_path / "waving.csv", frames=9)
     with pytest.raises(SystemExit, match=said):
         cli.run("evaluate", f"source={poses}", setting, f"output_dir={tmp_path / 'x'}")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("reference=akima", "reference=akima must be one of those compared: hold, linear"),
+        ("weights=nowhere", "weights=nowhere must be a folder with models"),
+        ("limit=0", "limit must be at least 1 frame, or null, but is 0"),
+    ],
+)
+def test_what_would_be_left_out_in_silence_is_said(setting, said, tmp_path):
+    poses = write_poses(tmp_path / "waving.csv", frames=9)
+    with pytest.raises(SystemExit, match=said):
+        cli.run("evaluate", f"source={poses}", FEW, setting, f"output_dir={tmp_path / 'x'}")
     assert not (tmp_path / "x").exists()
 
 

@@ -55,6 +55,17 @@ def test_a_recording_that_changed_is_not_finished(tmp_path):
     assert not manifest.is_finished(str(source), ["a.parquet"])
 
 
+def test_a_row_that_somebody_has_changed_is_told(tmp_path):
+    manifest = Manifest(tmp_path)
+    manifest.add(Entry("a.mp4", DONE, "", 1, 1.0))
+    path = tmp_path / "manifest.csv"
+    changed = path.read_text().replace("a.mp4,done,,1,", "a.mp4,done,,one,")
+    path.write_text(changed)
+    with pytest.raises(OutputError, match=r"line 2 says: invalid literal.*'one'"):
+        Manifest(tmp_path)
+    assert path.read_text() == changed
+
+
 def test_a_foreign_file_is_left_alone(tmp_path):
     path = tmp_path / "manifest.csv"
     path.write_text("name,price\nx,1\n")

@@ -126,6 +126,14 @@ def test_pieces_that_are_there_are_not_done_again(video, tmp_path):
     assert other.pipeline.detector.shown[0] == 0
 
 
+def test_pieces_of_a_video_of_a_longer_name_are_left_alone(video, tmp_path):
+    other = tmp_path / ".pieces" / "a.b.00000.0123456789ab.parquet"
+    other.parent.mkdir()
+    other.write_bytes(b"somebody works on it")
+    done(worker(tmp_path, chunk=1.5), video)
+    assert [path.name for path in other.parent.iterdir()] == [other.name]
+
+
 def test_short_videos_and_what_is_no_video_stay_whole(video):
     assert split(Video(video), 6.0) == ()
     assert split(Synthetic(length=10_000), 1.0) == ()

@@ -60,23 +60,39 @@ def chosen(cfg: DictConfig) -> list[str]:
     """Return the names of the completers that are compared.
 
     Raises:
-        SettingError: If there is no such completer.
+        SettingError: If there is no such completer, or the reference is not compared.
     """
     names = [str(name) for name in (cfg.completers if cfg.compare is None else cfg.compare)]
-    asked = names + ([cfg.reference] if cfg.reference else [])
+    asked = [*names, *cfg.judged, *([cfg.reference] if cfg.reference else [])]
     unknown = [name for name in asked if name not in cfg.completers]
     if unknown or not names:
         raise SettingError(f"no completer {unknown}; there are {', '.join(cfg.completers)}")
-    return names
+    if cfg.reference and cfg.reference not in names:
+        raise SettingError(
+            f"reference={cfg.reference} must be one of those compared: {', '.join(names)}"
+        )
+    return list(dict.fromkeys(names))
 
 
 def refit(cfg: DictConfig) -> None:
-    """Let completers take models from the folder ``weights`` where it has some of their name."""
-    for settings in cfg.completers.values() if cfg.weights else ():
+    """Let completers take models from the folder ``weights`` where it has some of their name.
+
+    Raises:
+        SettingError: If it has none: the shipped ones may know the people who are tested.
+    """
+    if not cfg.weights:
+        return
+    taken = False
+    for settings in cfg.completers.values():
         for key, value in settings.items():
             file = Path(cfg.weights) / f"{value}.safetensors"
             if isinstance(value, str) and file.is_file():
-                settings[key] = str(file)
+                settings[key], taken = str(file), True
+    if not taken:
+        raise SettingError(
+            f"weights={cfg.weights} must be a folder with models that are called like shipped "
+            "ones, such as completer.safetensors, but has none"
+        )
 
 
 def modes_of(cfg: DictConfig, names: list[str]) -> dict[str, Mode]:
