@@ -49,6 +49,8 @@ class Draft:
 
     def __init__(self, path: str | os.PathLike[str], *, folder: bool = False) -> None:
         self.path = Path(path)
+        if not self.path.name:  # "." and "/" have none
+            raise OutputError(f"cannot write {self.path}: it must be a file in a folder")
         self.temporary = self.path.with_name(f"{_prefix(self.path)}{os.getpid()}")
         with guard(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)

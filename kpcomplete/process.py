@@ -1,13 +1,14 @@
 """Process recordings, and keep account of them."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
+from kpcomplete.archive import is_beside
 from kpcomplete.backlog import Backlog, Finished, Task, paths
 from kpcomplete.errors import OutputError, SettingError
 from kpcomplete.executor import Executor, Work
@@ -106,18 +107,29 @@ class Process:
             self.store.sweep(task.stem, process)
 
 
-def output_stems(recordings: list[str]) -> dict[str, str]:
-    """Return a file stem for each recording; those that would clash get their folders and suffix.
+def output_stems(recordings: Sequence[str]) -> dict[str, str]:
+    """Return a file stem for each recording, no two alike.
+
+    Those that would clash, with each other or with tables that are put beside the outputs, get
+    their folders and suffix.
 
     Example:
-        >>> output_stems(["a/x.mp4", "b/x.mp4", "b/y.mp4"])
-        {'a/x.mp4': 'a__x.mp4', 'b/x.mp4': 'b__x.mp4', 'b/y.mp4': 'y'}
+        >>> output_stems(["a/x.mp4", "b/x.mp4", "b/y.mp4", "summary.mp4"])
+        {'a/x.mp4': 'a__x.mp4', 'b/x.mp4': 'b__x.mp4', 'b/y.mp4': 'y', 'summary.mp4': 'summary.mp4'}
     """
-    stems = [Path(r).stem if Path(r).suffix else Path(r).name for r in recordings]
-    often = Counter(stems)
-    return {
-        recording: "__".join(p for p in Path(recording).parts if p not in ("/", ".", ".."))
-        if often[stem] > 1
-        else stem
-        for recording, stem in zip(recordings, stems, strict=True)
-    }
+    stems = {r: Path(r).stem if Path(r).suffix else Path(r).name for r in recordings}
+    often = Counter(stems.values())
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for recording, own in stems.items():
+        first = own
+        if often[own] > 1 or is_beside(f"{own}.parquet"):
+            first = "__".join(p for p in Path(recording).parts if p not in ("/", ".", ".."))
+        stem, count = first, 1
+        # "a.mp4" and "../a.mp4" have the same parts
+        while stem in taken or (stem != own and stem in often) or is_beside(f"{stem}.parquet"):
+            count += 1
+            stem = f"{first}_{count}"
+        taken.add(stem)
+        found[recording] = stem
+    return found

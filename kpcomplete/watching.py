@@ -1,6 +1,7 @@
 """Flags unusual stretches of recordings, seat by seat."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from kpcomplete.archive import read_archive
 from kpcomplete.errors import SettingError
 from kpcomplete.output import whole
 from kpcomplete.pose import PoseSequence
+from kpcomplete.process import output_stems
 from kpcomplete.recording import Recording
 
 _CLIP = 300  # frames of normal driving, of which every second piece is kept to find thresholds
@@ -25,7 +27,7 @@ class Flagged:
     """One unusual stretch.
 
     Attributes:
-        file: Name of the recording.
+        file: Name of the recording; with its folders, if several have that name.
         seat: Of the person.
         start: First frame.
         end: Frame after the last.
@@ -51,7 +53,8 @@ def watch(
 ) -> list[Flagged]:
     """Write ``<stem>.anomaly.png`` for each recording, and ``anomalies.csv``.
 
-    Each seat is judged by the normal driving of the same seat, through the same camera.
+    Each seat is judged by the normal driving of the same seat, through the same camera; one that
+    is empty all the time is left out.
 
     Args:
         recordings: Results of ``kpcomplete process``.
@@ -63,32 +66,39 @@ def watch(
         min_frames: Shorter stretches are not flagged.
 
     Raises:
-        SettingError: If a seat of a recording is in no normal one.
+        SettingError: If somebody is on a seat where nobody is in normal driving, or a limit cannot
+            be.
     """
     limit = limit or Limit()
+    stems = output_stems([str(path) for path in recordings])
+    often = Counter(Path(path).name for path in stems)
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     usual = [read_archive(path) for path in normal]
     known: dict[str, Normality] = {}
     found: list[Flagged] = []
-    for path in recordings:
+    for path, stem in stems.items():
         recording = read_archive(path)
+        file = Path(path).name if often[Path(path).name] == 1 else path
         scores, limits, flagged = {}, {}, {}
         for seat, poses in recording.raw.items():
+            seen = _seen(poses, min_confidence)
+            if not seen.isfinite().any():
+                continue
             if seat not in known:
                 known[seat] = normality(usual, seat, parts, min_confidence)
-            score = fuse([known[seat](_seen(poses, min_confidence))])
+            score = fuse([known[seat](seen)])
             limits[seat] = limit.of(fuse([known[seat].normal]))
             flagged[seat] = [(a, b) for a, b in spans(score > limits[seat]) if b - a >= min_frames]
             scores[seat] = score.numpy()
             found += [
-                Flagged(file=Path(path).name, seat=seat, start=a, end=b,
-                        score=float(score[a:b].max()))
+                Flagged(file=file, seat=seat, start=a, end=b, score=float(score[a:b].max()))
                 for a, b in flagged[seat]
             ]  # fmt: skip
         if scores:
-            picturing.timeline(folder / f"{Path(path).stem}.anomaly.png", recording.times, scores,
-                               limits, flagged)  # fmt: skip
+            picturing.timeline(
+                folder / f"{stem}.anomaly.png", recording.times, scores, limits, flagged
+            )
     _write(folder / "anomalies.csv", found)
     return found
 
@@ -105,7 +115,7 @@ def normality(
         min_confidence: Joints of which the detector was less sure count as missing.
 
     Raises:
-        SettingError: If no recording shows the seat.
+        SettingError: If no recording shows somebody there.
     """
     return Normality.fit(parts, [], _clips(usual, seat, min_confidence))
 
@@ -116,9 +126,12 @@ def _clips(usual: Sequence[Recording], seat: str, min_confidence: float) -> list
         for recording in usual
         if seat in recording.raw
         for clip in torch.split(_seen(recording.raw[seat], min_confidence), _CLIP)
+        if len(clip)
     ]
-    if not clips:
-        raise SettingError(f"normal driving must show the seat {seat!r}, but no recording does")
+    if not any(clip.isfinite().any() for clip in clips):
+        raise SettingError(
+            f"normal driving must show the seat {seat!r} with somebody on it, but no recording does"
+        )
     return clips if len(clips) > 1 else list(clips[0].chunk(2))
 
 

@@ -35,6 +35,12 @@ def test_an_exception_leaves_what_was_there(tmp_path, error):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+@pytest.mark.parametrize("path", [".", "/", ""])
+def test_a_file_needs_a_name(path):
+    with pytest.raises(OutputError, match="must be a file in a folder"):
+        Draft(path)
+
+
 def test_a_full_disk_names_the_file(tmp_path):
     path = tmp_path / "a.txt"
     text = r"cannot write .*a\.txt: No space left on device"

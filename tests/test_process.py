@@ -10,6 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from test_watching import record
 
 from kpcomplete.app import cli
 from kpcomplete.app.command import build
@@ -228,11 +229,46 @@ def test_a_source_without_a_path(source, text, tmp_path):
     assert text in kpcomplete("process", *source, f"output_dir={tmp_path}")[1]
 
 
+def test_normal_driving_that_is_not_there_is_told_before_the_work(tmp_path):
+    video, out = write_video(tmp_path / "a.mp4", frames=2), tmp_path / "out"
+    write_video(tmp_path / "b.mp4", frames=2)
+    assert "there is no file or folder" in process(tmp_path, out, "normal=nowhere")[1]
+    assert "summary of several recordings" in process(video, out, "normal=nowhere")[1]
+    assert not [p for p in out.iterdir() if p.suffix == ".parquet"]
+
+
+def test_a_summary_is_written_even_if_normal_driving_lacks_a_seat(tmp_path):
+    seen, out = tmp_path / "seen", tmp_path / "out"
+    seen.mkdir()
+    for name in ("a", "b"):
+        record(seen / f"{name}.parquet", length=60)
+    normal = record(tmp_path / "normal.parquet", length=60, seat="codriver")
+    code, said = process(seen, out, "detector=stored", "outputs.overlay=null",
+                         "outputs.plot=null", "lifter=null", f"normal={normal}")  # fmt: skip
+    assert code == 1
+    assert "must show the seat 'driver'" in said
+    assert (out / "summary.html").is_file()
+
+
 def test_stems_are_unique():
     stems = output_stems(["a/x.mp4", "b/x.mp4", "b/x.mkv", "c/y.mp4", "/abs/folder"])
     assert stems["c/y.mp4"] == "y"
     assert stems["/abs/folder"] == "folder"
     assert len(set(stems.values())) == 5
+
+
+@pytest.mark.parametrize(
+    "recordings",
+    [
+        ["x.mp4", "../x.mp4", "/x.mp4"],
+        ["a/x.mp4", "b/x.mp4", "a__x.mp4.avi"],
+        ["summary.mp4", "summary", "x.classes.mp4", "x.mp4"],
+    ],
+)
+def test_no_output_replaces_another(recordings):
+    stems = list(output_stems(recordings).values())
+    assert len(set(stems)) == len(recordings)
+    assert not any(stem == "summary" or stem.endswith(".classes") for stem in stems)
 
 
 def test_help_is_fast_and_names_every_command():

@@ -5,11 +5,13 @@ from itertools import count
 import cv2
 import numpy as np
 import pytest
+import torch
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 from recorded_people import CARRIES, HIDDEN, INFO, SKELETON, camera, recorded
 
 from kpcomplete import sample
+from kpcomplete.classifying import autoencoder
 from kpcomplete.completer.interpolate import Interpolate
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.errors import MissingDependencyError, SettingError, SourceError
@@ -21,6 +23,7 @@ from kpcomplete.scene import colours
 from kpcomplete.scene.parts import Scene
 from kpcomplete.show import Show, _film, _mapping
 from kpcomplete.show._film import Film
+from kpcomplete.show._moments import Moment, encode
 from kpcomplete.show._people import Cast
 from kpcomplete.show.latents import Latents
 from kpcomplete.show.player import Player
@@ -255,6 +258,23 @@ def test_ways_to_place_latents_are_told(monkeypatch):
     with pytest.raises(MissingDependencyError, match=r"kpcomplete\[umap\]"):
         _mapping.place(codes, "umap")
     assert _mapping.place(codes[:, :2], "pca").shape == (9, 3)
+
+
+def test_latents_know_the_frame_rate_of_each_recording():
+    rng = np.random.default_rng(0)
+    points = torch.from_numpy(rng.normal(200, 60, (12, 33, 2)).astype(np.float32))
+    points[8:, 11:17] = torch.nan  # for how long is told by times
+    moments = [
+        Moment(
+            seat="a", place=0, frame=11, time=1.0, keypoints=points[-1].numpy(),
+            state=np.zeros(33), image_size=(640, 480), window=points, fps=fps,
+        )
+        for fps in (30.0, 10.0)
+    ]  # fmt: skip
+    network = autoencoder("completer")
+    both, slow = encode(network, moments), encode(network, moments[1:])
+    torch.testing.assert_close(both[1:], slow)
+    assert not torch.allclose(both[0], both[1])
 
 
 def test_too_little_for_latents_is_told(result):

@@ -58,6 +58,42 @@ def test_a_seat_without_normal_driving_is_told(tmp_path):
         watch([other], normal, PARTS, tmp_path)
 
 
+def test_an_empty_seat_is_left_out(tmp_path):
+    normal = [record(tmp_path / "n.parquet")]
+    empty = PoseSequence.observed(
+        np.full((60, 33, 2), np.nan, np.float32), skeleton=SKELETON, fps=INFO.fps,
+        image_size=INFO.image_size, person="codriver",
+    )  # fmt: skip
+    for name, length in (("empty.parquet", 60), ("none.parquet", 0)):
+        source = type("Source", (), {"info": replace(INFO, length=length)})()
+        with Archive(path=tmp_path / name, source=source) as archive:
+            poses = empty[:length]
+            for result in results({"codriver": Person(observed=poses, completed=poses)}):
+                archive.write(result)
+    assert watch([tmp_path / "empty.parquet", tmp_path / "none.parquet"], normal, PARTS,
+                 tmp_path / "w") == []  # fmt: skip
+    here = record(tmp_path / "o.parquet", seat="codriver")
+    with pytest.raises(SettingError, match="the seat 'codriver' with somebody on it"):
+        watch([here], [*normal, tmp_path / "empty.parquet"], PARTS, tmp_path / "w")
+
+
+def test_recordings_of_one_name_are_told_apart(tmp_path):
+    normal = [record(tmp_path / f"n{i}.parquet", seed=i) for i in range(2)]
+    odd = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        odd.append(record(tmp_path / name / "odd.parquet", odd=slice(100, 160), seed=7))
+    found = watch(odd, normal, PARTS, tmp_path / "w", limit=Limit(quantile=None, deviations=6))
+    assert {x.file for x in found} == {str(path) for path in odd}
+    assert len(list((tmp_path / "w").glob("*odd.parquet.anomaly.png"))) == 2
+
+
+def test_a_quantile_that_is_no_share(tmp_path):
+    normal = [record(tmp_path / "n.parquet")]
+    with pytest.raises(SettingError, match="quantile must be from 0 to 1, or null, but is 99"):
+        watch(normal, normal, PARTS, tmp_path / "w", limit=Limit(quantile=99))
+
+
 def test_the_command_lists_what_it_found(tmp_path, capsys):
     record(tmp_path / "n.parquet", length=700)
     record(tmp_path / "odd.parquet", odd=slice(60, 160), seed=3)

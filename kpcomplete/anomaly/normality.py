@@ -28,7 +28,13 @@ class Limit(NamedTuple):
     deviations: float = 3.0
 
     def of(self, normal: Tensor) -> float:
-        """Return the threshold for scores ``[N]`` of normal moments."""
+        """Return the threshold for scores ``[N]`` of normal moments.
+
+        Raises:
+            SettingError: If the quantile is no share.
+        """
+        if self.quantile is not None and not 0 <= self.quantile <= 1:
+            raise SettingError(f"quantile must be from 0 to 1, or null, but is {self.quantile}")
         if self.quantile is not None:
             return float(normal.quantile(self.quantile))
         return float(normal.mean() + self.deviations * normal.std())

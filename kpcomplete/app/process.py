@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from kpcomplete.app.command import build, command, paths_of
 from kpcomplete.archive import provenance
 from kpcomplete.checkpoint import find
-from kpcomplete.errors import ModelFileError, SettingError
+from kpcomplete.errors import KpcompleteError, ModelFileError, SettingError
 from kpcomplete.executor import Work
 from kpcomplete.executor.serial import Serial
 from kpcomplete.fleet import PAGE, summarise
@@ -28,9 +28,15 @@ def main(cfg: DictConfig) -> None:
     """Process every recording of ``source``; exit code 1 if any failed or is damaged."""
     recordings = paths_of(cfg)
     job = job_of(cfg, digests=cfg.summary and len(recordings) > 1)
+    normal = normal_of(cfg, job)  # what is wrong with it is not found out after hours
     entries = job(recordings)
+    problem = None
     if job.digests:
-        unusual = None if cfg.normal is None else anomalies_of(cfg, job, entries)
+        unusual = None
+        try:
+            unusual = anomalies_of(cfg, entries, normal) if normal else None
+        except KpcompleteError as error:
+            problem = error  # the summary is worth writing without
         rows = summarise(
             job.store, entries, output_stems(recordings),
             archive=cfg.outputs.archive or ".parquet", anomalies=unusual,
@@ -40,6 +46,8 @@ def main(cfg: DictConfig) -> None:
     for entry in broken:
         print(f"{entry.status}: {entry.error}", file=sys.stderr)
     print(f"{len(entries) - len(broken)} of {len(entries)} done; see {job.manifest.path}")
+    if problem is not None:
+        raise problem
     if broken:
         sys.exit(1)
 
@@ -86,20 +94,37 @@ def job_of(cfg: DictConfig, *, digests: bool = False) -> Process:
     return Process(make=make, executor=executor, digests=digests, **rest)
 
 
-def anomalies_of(cfg: DictConfig, job: Process, entries: Sequence[Entry]) -> dict[str, list[float]]:
-    """Return the scores of the unusual stretches of each recording, by the stem of its outputs."""
-    ending = cfg.outputs.archive
-    if ending is None or job.store.is_far:
+def normal_of(cfg: DictConfig, job: Process) -> list[str]:
+    """Return the archives of normal driving; none if none are named.
+
+    Raises:
+        SettingError: If the archives to compare with them would be none, or far away.
+        SourceError: If there is nothing at the path.
+    """
+    if cfg.normal is None:
+        return []
+    if not job.digests:
+        raise SettingError(
+            "normal=PATH counts unusual stretches in the summary of several recordings, but there "
+            "is none; of one recording: kpcomplete anomaly recordings=… normal=…"
+        )
+    if cfg.outputs.archive is None or job.store.is_far:
         raise SettingError("normal=PATH needs archives in a folder: outputs.archive, output_dir")
+    return expand(list(cfg.normal) if OmegaConf.is_list(cfg.normal) else cfg.normal)
+
+
+def anomalies_of(
+    cfg: DictConfig, entries: Sequence[Entry], normal: Sequence[str]
+) -> dict[str, list[float]]:
+    """Return the scores of the unusual stretches of each recording, by the stem of its outputs."""
     stems = output_stems([entry.source for entry in entries])
     archives = {
-        f"{stems[e.source]}{ending}": stems[e.source]
+        f"{stems[e.source]}{cfg.outputs.archive}": stems[e.source]
         for e in entries
         if e.status in (DONE, DAMAGED)
     }
     folder = Path(cfg.output_dir)
     parts = build(OmegaConf.to_container(cfg.anomaly, resolve=True))
-    normal = expand(list(cfg.normal) if OmegaConf.is_list(cfg.normal) else cfg.normal)
     found: dict[str, list[float]] = {stem: [] for stem in archives.values()}
     for one in watch([folder / name for name in archives], normal, parts, folder / "anomalies"):
         found[archives[one.file]].append(one.score)

@@ -100,7 +100,8 @@ def encode(network: Autoencoder, moments: Sequence[Moment]) -> Tensor:
     codes = []
     for first in range(0, len(moments), _PIECE):
         piece = moments[first : first + _PIECE]
-        batch = PoseBatch.from_keypoints(torch.stack([m.window for m in piece]), fps=piece[0].fps)
+        batch = PoseBatch.from_keypoints(torch.stack([m.window for m in piece]), fps=1.0)
+        batch = replace(batch, times=batch.times / torch.tensor([[m.fps] for m in piece]))
         with torch.inference_mode():
             body = normalize.fit(batch).into_body(batch)
             codes.append(network.encode(body, causal=True).code[:, -1].clone())

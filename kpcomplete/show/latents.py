@@ -238,9 +238,11 @@ def _scores(
     for number, path in enumerate(paths):
         recording = read_archive(path)
         for seat, poses in recording.raw.items():
+            trusted = poses.hide(poses.confidence < min_confidence).keypoints
+            if not np.isfinite(trusted).any():
+                continue
             if seat not in known:
                 known[seat] = normality(usual, seat, parts, min_confidence)
-            trusted = poses.hide(poses.confidence < min_confidence).keypoints
             score = fuse([known[seat](torch.from_numpy(trusted))])
             for frame, value in zip(recording.frames.tolist(), score.tolist(), strict=True):
                 frames[number, seat, frame] = value
