@@ -7,7 +7,6 @@ its numbers.
 import math
 
 import numpy as np
-from scipy.special import erf
 from torch import Tensor, nn
 
 from kpcomplete.compiled import compiled
@@ -255,20 +254,3 @@ def _add(out: Array, x: Array, weight: Array) -> None:
     for i in range(len(x)):
         for o in range(len(out)):
             out[o] += x[i] * weight[i, o]
-
-
-def gelu(x: Array) -> Array:
-    """Return Gaussian error linear units of float32 numbers."""
-    out: Array = erf(x * _HALF)
-    out += _ONE
-    out *= x
-    out *= np.float32(0.5)
-    return out
-
-
-def squared(vectors: Array) -> Array:
-    """Return the squared lengths ``[...]`` of vectors ``[..., n]``."""
-    out: Array = vectors[..., 0] * vectors[..., 0]
-    for axis in range(1, vectors.shape[-1]):
-        out += vectors[..., axis] * vectors[..., axis]
-    return out
