@@ -1,6 +1,7 @@
 """Where the rest of the body says that joints must be, for one frame of some people, compiled."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -67,10 +68,10 @@ def _around(
             _apart(points[person], mean[number], each)
             every[number] = weight[number] + _explained(covariance[number], noise, each, whole)
         for rank in range(some):
-            number = np.argmax(every)
-            best[rank], every[number] = every[number], -np.inf
-            _apart(points[person], mean[number], each)
-            _weighed(covariance[number], noise, each, precision[rank], pull[rank])
+            likely = np.argmax(every)
+            best[rank], every[likely] = every[likely], -np.inf
+            _apart(points[person], mean[likely], each)
+            _weighed(covariance[likely], noise, each, precision[rank], pull[rank])
         for way in range(len(size)):
             for number in range(joints):
                 if size[way, number]:
@@ -87,7 +88,7 @@ def _apart(points: Array, mean: Array, out: Array) -> None:
 
 
 @compiled()
-def _explained(covariance: Array, noise: Array, apart: Array, whole: Array) -> float:
+def _explained(covariance: Array, noise: Array, apart: Array, whole: Array) -> Any:
     """Return the log likelihood of a frame, up to a constant, by elimination.
 
     What is apart borders the matrix: when all else is eliminated, its square remains.
