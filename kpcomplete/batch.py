@@ -211,11 +211,12 @@ def completed_frame(
     covariance: Array | None = None
     if done.covariance is not None:
         covariance = np.where(given[..., None, None], done.covariance[:, 0].numpy(), _NAN)
+    raw_points = np.concatenate([raw.keypoints for raw in people])
+    np.copyto(keypoints, raw_points, where=seen[..., None])  # to the bit
+    np.copyto(confidence, np.concatenate([raw.confidence for raw in people]), where=seen)
     out = {}
     for row, raw in enumerate(people):
         at = slice(row, row + 1)
-        np.copyto(keypoints[at], raw.keypoints, where=seen[at, :, None])  # to the bit
-        np.copyto(confidence[at], raw.confidence, where=seen[at])
         out[raw.person] = raw.changed(
             keypoints=keypoints[at], confidence=confidence[at], visibility=visibility[at],
             covariance=None if covariance is None else covariance[at],

@@ -110,7 +110,8 @@ class PoseSequence:
             person: Seat or track identifier.
             times: ``[T]`` seconds, or None for evenly spaced frames from 0.
         """
-        seen = np.isfinite(keypoints).all(axis=-1)
+        finite = np.isfinite(keypoints)
+        seen = finite[..., 0] & finite[..., 1]
         if confidence is None:
             confidence = np.ones(seen.shape, dtype=np.float32)
         if times is None:

@@ -26,8 +26,11 @@ class Recall:
     def add(self, poses: PoseSequence) -> None:
         """Remember the observed joints of some frames, in pixels, of ``poses.person``."""
         seen = poses.is_observed
-        total = np.where(seen[..., None], poses.keypoints, 0.0).sum(axis=0, dtype=np.float64)
-        count = seen.sum(axis=0).astype(np.float64)
+        total, count = np.where(seen[..., None], poses.keypoints, 0.0), seen
+        if len(poses) == 1:  # as it is live
+            total, count = total[0].astype(np.float64), count[0].astype(np.float64)
+        else:
+            total, count = total.sum(axis=0, dtype=np.float64), count.sum(axis=0, dtype=np.float64)
         if poses.person in self._sums:
             fade = np.exp(-len(poses) / self.frames)
             before, often = self._sums[poses.person]

@@ -100,6 +100,12 @@ class Recording:
 def sequence(frames: Sequence[Frame], seat: str, info: StreamInfo) -> PoseSequence:
     """Return one person of some frames as a sequence; frames without it are MISSING."""
     skeleton = Skeleton.load(CANONICAL)
+    if len(frames) == 1 and seat in frames[0].people:  # as it is live
+        found = frames[0].people[seat]
+        return PoseSequence.observed(
+            found.keypoints[None], found.confidence[None], skeleton=skeleton, fps=info.fps,
+            image_size=info.image_size, person=seat, times=np.array([frames[0].time]),
+        )  # fmt: skip
     keypoints = np.empty((len(frames), len(skeleton), 2), dtype=np.float32)
     keypoints.fill(np.nan)
     confidence = np.zeros((len(frames), len(skeleton)), dtype=np.float32)

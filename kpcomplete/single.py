@@ -216,11 +216,12 @@ def by_joint(
         choose_bias: ``[O - O']``.
         heads: To be filled in.
     """
+    people, joints, size = features.shape
     codes, chosen = local.shape[2], choose.shape[1]
     code, again = np.empty(codes, np.float32), np.empty(codes, np.float32)
-    hidden, last = np.empty(when.shape[1], np.float32), np.empty(bias.shape[1], np.float32)
-    first = np.empty(chosen, np.float32)
-    for person in range(len(features)):
+    first, last = np.empty(chosen, np.float32), np.empty(bias.shape[1], np.float32)
+    every = np.dot(features.reshape(people * joints, size), when)
+    for person in range(people):
         for row in range(len(use)):
             seen, out = features[person, use[row]], heads[person, use[row]]
             for i in range(codes):
@@ -231,8 +232,9 @@ def by_joint(
             _bend(again)
             for i in range(codes):
                 code[i] += again[i]
-            _copy(hidden, when_bias[row])
-            _add(hidden, seen, when)
+            hidden = every[person * joints + use[row]]
+            for i in range(len(hidden)):
+                hidden[i] += when_bias[row, i]
             _bend(hidden)
             _copy(first, choose_bias)
             _add(first, hidden, choose)
@@ -250,7 +252,13 @@ def _copy(out: Array, values: Array) -> None:
 
 @compiled()
 def _add(out: Array, x: Array, weight: Array) -> None:
-    """Add the product of a row and a small matrix."""
-    for i in range(len(x)):
+    """Add the product of a row and a small matrix, four rows of it at a time."""
+    whole = len(x) - len(x) % 4
+    for i in range(0, whole, 4):
+        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
+        for o in range(len(out)):
+            out[o] += a * weight[i, o] + b * weight[i + 1, o]
+            out[o] += c * weight[i + 2, o] + d * weight[i + 3, o]
+    for i in range(whole, len(x)):
         for o in range(len(out)):
             out[o] += x[i] * weight[i, o]

@@ -21,6 +21,7 @@ _ENDS = np.array([[_LEFT, *_FIRST], [_RIGHT, *_SECOND]])
 _LENGTHS = np.array(list(normalize.LENGTHS.values()))
 MEASURES = len(_LENGTHS) + 4
 _TRUNK = np.array([list(normalize.LENGTHS).index(bone) for bone in normalize.TRUNK])
+_ALL = np.arange(len(_LENGTHS))
 _TRUNK_SHARE = float(normalize.TRUNK_SHARE)
 
 
@@ -103,12 +104,10 @@ def placed(measured: Array) -> tuple[Array, Array]:
     """
     people, _, many = measured.shape
     centre, scale = np.empty((people, 2), np.float32), np.empty(people, np.float32)
-    median = np.empty(many, np.float32)
     for person in range(people):
-        for number in range(many):
-            median[number] = _median(measured[person, :, number])
-        centre[person, 0], centre[person, 1] = median[many - 2], median[many - 1]
-        scale[person] = _scale(median)
+        for axis in range(2):
+            centre[person, axis] = _median(measured[person, :, many - 2 + axis])
+        scale[person] = _scale(measured[person])
     return centre, scale
 
 
@@ -141,19 +140,24 @@ def _median(values: Array) -> Any:
 
 
 @compiled()
-def _scale(median: Array) -> float:
-    """Return pixels a body unit, of medians of lengths, as `normalize.fit` does."""
-    head, shoulders = 1.5 * median[0], median[1]
-    longest, trunk = -np.inf, -np.inf
-    for number in range(len(_LENGTHS)):
-        if not np.isnan(median[2 + number]):
-            longest = max(longest, median[2 + number] / _LENGTHS[number])
-    for number in _TRUNK:
-        if not np.isnan(median[2 + number]):
-            trunk = max(trunk, _TRUNK_SHARE * median[2 + number] / _LENGTHS[number])
-    scale = shoulders if np.isnan(shoulders) else max(shoulders, trunk)
+def _scale(measured: Array) -> float:
+    """Return pixels a body unit, of lengths ``[L, M]`` over time, as `normalize.fit` does."""
+    head, scale = 1.5 * _median(measured[:, 0]), _median(measured[:, 1])
     if not np.isnan(head):
-        scale = head if np.isnan(shoulders) else max(head, shoulders)
+        scale = head if np.isnan(scale) else max(head, scale)
+    elif not np.isnan(scale):
+        scale = max(scale, _TRUNK_SHARE * _longest(measured, _TRUNK))
     if not (np.isfinite(scale) and scale > 0):
-        scale = longest
+        scale = _longest(measured, _ALL)
     return scale if np.isfinite(scale) and scale > 0 else 1.0
+
+
+@compiled()
+def _longest(measured: Array, which: Array) -> float:
+    """Return the most pixels a body unit that some lengths speak of."""
+    longest = -np.inf
+    for number in which:
+        median = _median(measured[:, 2 + number])
+        if not np.isnan(median):
+            longest = max(longest, median / _LENGTHS[number])
+    return longest

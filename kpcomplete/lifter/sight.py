@@ -94,10 +94,10 @@ class Sight:
         rays = camera.rays(np.array([poses.keypoints for poses in people]))
         given = np.isfinite(rays[..., 0] + rays[..., 1])
         seen = given & np.array([poses.is_observed for poses in people])
-        spread = np.zeros(given.shape)
-        for row, poses in enumerate(people):
-            if poses.covariance is not None:
-                spread[row] = poses.covariance[..., 0, 0] + poses.covariance[..., 1, 1]
+        nothing = np.zeros((*given.shape[1:], 2, 2), np.float32)
+        known = [nothing if p.covariance is None else p.covariance for p in people]
+        covariance = np.array(known, np.float64)
+        spread = covariance[..., 0, 0] + covariance[..., 1, 1]
         spread = np.where(given & ~seen & (spread > 0), spread, 0.0)
         spread = np.sqrt(spread / 2) / ((camera.fx + camera.fy) / 2)
         rays = np.where(given[..., None], rays, _AHEAD)
