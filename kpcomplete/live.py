@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from kpcomplete.compiled import prepare
 from kpcomplete.desk import Desk
 from kpcomplete.detector.veiled import Veiled
 from kpcomplete.errors import OutputError, SettingError
@@ -112,6 +113,7 @@ class Live:
 
     def __call__(self) -> Watched:
         """Watch until the source ends or somebody stops it."""
+        prepare()
         for path in recover(self.output_dir):
             _log.warning("recovered %s, which was not finished", path)
         recorder = Recorder(

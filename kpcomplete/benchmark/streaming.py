@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from kpcomplete import normalize
 from kpcomplete.batch import Memory, PoseBatch
+from kpcomplete.compiled import prepare
 from kpcomplete.completer import Completer, Streaming
 from kpcomplete.corruption import Corruption
 from kpcomplete.corruption.seeded import reseed_all
@@ -64,6 +65,7 @@ def run(
     if quick:
         frames, windows, rounds = max(frames // 10, _LENGTH), max(windows // 10, 1), 1
     shown = people(-(-frames // _LENGTH), corruption, seed)
+    prepare()
     with one_thread():
         alone = 1e3 * _step_by_step(live, shown, frames)
         inside = 1e3 * _in_the_pipeline(live, shown, frames)
