@@ -111,8 +111,15 @@ def run(
         provenance: What else the checkpoint should say about itself.
 
     Raises:
-        SettingError: If there is too little to train or to judge by.
+        SettingError: If a number cannot be, or there is too little to train or to judge by.
     """
+    if min(rounds, windows) < 1 or not shares or not all(0 < s <= 1 for s in shares):
+        raise SettingError(
+            "adapting needs a round and a window at least, and shares above 0 up to 1, but got "
+            f"rounds={rounds}, windows={windows}, shares={list(shares)}"
+        )
+    if minutes is not None and not minutes > 0:
+        raise SettingError(f"minutes must be more than 0, or null, but are {minutes}")
     parts = keep_back(strips, share=held_out, margin=length, seed=seed)
     sets = {k: pool(v, length=length, absence=absence) for k, v in parts._asdict().items()}
     _check(sets, length)

@@ -1,5 +1,6 @@
 """A camera's intrinsics from pictures of a chessboard or a ChArUco board."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,8 @@ class Board:
             raise SettingError(
                 f"markers must be smaller than squares of {self.square} m, but have {self.marker} m"
             )
-        if not hasattr(cv2.aruco, self.dictionary):
+        known = re.fullmatch(r"DICT_\w+", self.dictionary) and hasattr(cv2.aruco, self.dictionary)
+        if not known:
             raise SettingError(
                 f"dictionary must be one of OpenCV's, such as DICT_4X4_50 or DICT_5X5_100, but is "
                 f"{self.dictionary!r}"

@@ -187,7 +187,7 @@ def write(path: str | Path, camera: Camera) -> None:
     lines = [
         "%YAML:1.0",
         "---",
-        f'name: "{camera.name}"',
+        f"name: {json.dumps(camera.name, ensure_ascii=False)}",  # of YAML, too
         f"image_width: {camera.width}",
         f"image_height: {camera.height}",
         *_written("camera_matrix", 3, matrix),

@@ -71,6 +71,9 @@ class Camera:
             )
         if self.turn is not None and not _is_rotation(np.asarray(self.turn)):
             raise SettingError(f"turn of {self.name!r} must be a rotation, but is {self.turn}")
+        shift = np.zeros(3) if self.shift is None else np.asarray(self.shift)
+        if shift.shape != (3,) or not np.isfinite(shift).all():
+            raise SettingError(f"shift of {self.name!r} must be 3 finite metres, but is {shift}")
 
     @classmethod
     def from_field_of_view(

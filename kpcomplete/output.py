@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kpcomplete.errors import KpcompleteError, OutputError
@@ -82,6 +82,19 @@ class Draft:
     def discard(self) -> None:
         """Remove what was written so far; the final name keeps what it had."""
         _remove(self.temporary)
+
+
+def check_apart(output: str | os.PathLike[str], sources: Iterable[str]) -> None:
+    """Look whether an output would replace what it is made of.
+
+    Raises:
+        OutputError: If it would.
+    """
+    for source in sources:
+        if os.path.exists(output) and os.path.exists(source) and os.path.samefile(output, source):
+            raise OutputError(
+                f"{os.fspath(output)} is the source itself; write to another folder or name"
+            )
 
 
 def clear(path: Path) -> None:

@@ -14,6 +14,7 @@ from kpcomplete.errors import OutputError, SettingError
 from kpcomplete.executor import Executor, Work
 from kpcomplete.executor.serial import Serial
 from kpcomplete.manifest import RUNNING, Entry, Manifest, now
+from kpcomplete.output import check_apart
 from kpcomplete.store import Store, open_store
 
 
@@ -53,8 +54,16 @@ class Process:
         self.manifest = Manifest(self.store)
 
     def __call__(self, recordings: list[str]) -> list[Entry]:
-        """Process recordings and return their rows of the manifest, in order."""
+        """Process recordings and return their rows of the manifest, in order.
+
+        Raises:
+            OutputError: If an output would replace a recording.
+        """
         stems = output_stems(recordings)
+        if not self.store.is_far:
+            for recording, stem in stems.items():
+                for name in self._names(stem):
+                    check_apart(self.store.name(name), [recording])
         tasks = [
             Task(recording=recording, stem=stems[recording], digest=self.digests)
             for recording in recordings

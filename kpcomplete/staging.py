@@ -87,6 +87,10 @@ def stage(
             f"staging needs at least 1 ride, 2 frames and 1 frame a second, but got rides={rides}, "
             f"frames={frames}, rates={list(rates)}"
         )
+    if len(size) != 2 or min(size) < 16 or any(side % 2 for side in size):
+        raise SettingError(f"size must be an even width and height >= 16, but got {list(size)}")
+    if not 0.0 <= nights <= 1.0:
+        raise SettingError(f"the share of nights must be from 0 to 1, but got {nights}")
     known = [part.name for part in fields(Variety)]
     if unknown := sorted(set(variety or {}) - set(known)):
         raise SettingError(f"variety has the shares {known}, but got {unknown}")

@@ -262,6 +262,21 @@ def test_too_little_is_refused(start, tmp_path):
         adapt.run(**arguments(start, output, strips=[strip(1000)]))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"rounds": 0}, "rounds=0"),
+        ({"windows": 0}, "windows=0"),
+        ({"shares": []}, r"shares=\[\]"),
+        ({"shares": [1.5]}, "shares above 0 up to 1"),
+        ({"minutes": 0.0}, "minutes must be more than 0, or null, but are 0"),
+    ],
+)
+def test_numbers_that_cannot_be(start, tmp_path, wrong, said):
+    with pytest.raises(SettingError, match=said):
+        adapt.run(**arguments(start, tmp_path / "own.safetensors", **wrong))
+
+
 def test_a_judge_hides_the_same_joints_every_time(start):
     one, other = Judge(**_bench(start)), Judge(**_bench(start))
     assert one.masks == other.masks

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from kpcomplete.app import cli
 from kpcomplete.board import Board, calibrate
 from kpcomplete.calibration import read, write
 from kpcomplete.camera import Camera
@@ -48,6 +49,17 @@ def test_opencv_reads_what_it_writes(tmp_path):
     check(back)
     np.testing.assert_allclose(back.turn, turn)
     np.testing.assert_allclose(back.shift, [1, 2, 3])
+
+
+def test_a_camera_may_have_any_name(tmp_path):
+    camera = Camera(width=640, height=480, fx=520, fy=515, cx=322, cy=238, name='15" "mirror" é\\')
+    write(tmp_path / "camera.yml", camera)
+    assert list(read(tmp_path / "camera.yml")) == [camera.name]
+
+
+def test_a_picture_every_so_many_frames(tmp_path):
+    with pytest.raises(SystemExit, match="every must be at least 1 frame, but is 0"):
+        cli.run("calibrate", f"source={tmp_path}", "every=0")
 
 
 def test_it_reads_pose2sim(tmp_path):
@@ -162,7 +174,14 @@ def test_a_charuco_board_is_found():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"columns": 2}, {"square": 0.0}, {"marker": 0.03}, {"dictionary": "DICT_X"}]
+    "wrong",
+    [
+        {"columns": 2},
+        {"square": 0.0},
+        {"marker": 0.03},
+        {"dictionary": "DICT_X"},
+        {"dictionary": "CharucoBoard"},
+    ],
 )
 def test_a_board_that_cannot_be_is_refused(wrong):
     with pytest.raises(SettingError):

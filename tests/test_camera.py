@@ -77,6 +77,8 @@ def test_a_field_of_view_is_what_the_longer_side_shows(width, height, degrees):
         ({"fx": 60000.0}, "do not fit an image"),
         ({"distortion": (0.1,)}, "0, 4, 5 or 8 distortion coefficients"),
         ({"turn": np.ones((3, 3))}, "must be a rotation"),
+        ({"turn": np.eye(3), "shift": np.zeros(2)}, "shift of 'camera' must be 3 finite metres"),
+        ({"turn": np.eye(3), "shift": np.full(3, np.nan)}, "must be 3 finite metres"),
     ],
 )
 def test_it_refuses_what_no_camera_has(changes, text):

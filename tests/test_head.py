@@ -14,7 +14,7 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.classifying import train
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.data import PoseSet
-from kpcomplete.data.labelled import NONE, LabelledSet
+from kpcomplete.data.labelled import NONE, LabelledBatch, LabelledSet
 from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.head import UNKNOWN, Head
 from kpcomplete.head.figures import figures, scores
@@ -192,6 +192,13 @@ def test_settings_that_cannot_be(encoder, settings, text):
         Several(encoder=classifying.autoencoder(encoder), tasks={"a": ["one"]})
     with pytest.raises(SettingError, match="linear head"):
         regress(head(encoder), material().windows(PAST, 9), 3)
+
+
+def test_a_regression_needs_two_classes(encoder):
+    batch = material().windows(PAST, 9)
+    alike = LabelledBatch.of(batch, {t: torch.zeros_like(v) for t, v in batch.targets.items()})
+    with pytest.raises(SettingError, match="attention needs labels of two classes at least, but 1"):
+        regress(head(encoder, hidden=[]), alike, 3)
 
 
 def test_temperature_makes_probabilities_true():

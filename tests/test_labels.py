@@ -112,6 +112,15 @@ def test_rare_classes_are_drawn_as_often():
     assert len(batch.to("cpu").targets["attention"]) == 400
 
 
+def test_windows_can_all_come_without_a_label():
+    sampler = LabelledSampler(data=labelled(), length=8, labelled=0.0)
+    batch = sampler.draw(5, torch.Generator().manual_seed(0))
+    assert len(batch) == 5
+    assert all((t == NONE).all() for t in batch.targets.values())
+    with pytest.raises(SettingError, match=r"labelled must be from 0 to 1, but is 1\.5"):
+        LabelledSampler(data=labelled(), length=8, labelled=1.5)
+
+
 def test_a_set_without_labels_cannot_be_drawn_from():
     nothing = {task: torch.full((70,), NONE) for task in TASKS}
     data = LabelledSet(poses=poses(), tasks=TASKS, targets=nothing)

@@ -229,6 +229,16 @@ def test_a_source_without_a_path(source, text, tmp_path):
     assert text in kpcomplete("process", *source, f"output_dir={tmp_path}")[1]
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".MP4"])
+def test_a_recording_is_never_replaced_by_what_is_made_of_it(tmp_path, ending):
+    video = write_video(tmp_path / f"a{ending}")
+    before = video.read_bytes()
+    code, said = process(video, tmp_path, f"outputs.overlay={ending}")
+    assert code == 1
+    assert "is the source itself" in said
+    assert video.read_bytes() == before
+
+
 def test_normal_driving_that_is_not_there_is_told_before_the_work(tmp_path):
     video, out = write_video(tmp_path / "a.mp4", frames=2), tmp_path / "out"
     write_video(tmp_path / "b.mp4", frames=2)

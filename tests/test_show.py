@@ -278,6 +278,8 @@ def test_latents_know_the_frame_rate_of_each_recording():
 
 
 def test_too_little_for_latents_is_told(result):
+    with pytest.raises(SettingError, match="length >= 1 frames, but got 60 and 0"):
+        Latents(paths=[result], count=60, length=0)
     with pytest.raises(SettingError, match="two moments at least"):
         Latents(paths=[result], length=400)
 

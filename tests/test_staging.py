@@ -16,11 +16,20 @@ def test_there_must_be_something_to_draw(tmp_path, changes):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("size", [(640,), (640, 481), (8, 480)])
+def test_pictures_of_a_size_that_cannot_be(tmp_path, size):
+    with pytest.raises(SettingError, match="size must be an even width and height >= 16"):
+        stage(tmp_path / "a.safetensors", size=size)
+    assert not list(tmp_path.iterdir())
+
+
 def test_shares_that_there_are_not_are_named(tmp_path):
     with pytest.raises(SettingError, match=r"variety has the shares .*but got \['beards'\]"):
         stage(tmp_path / "a.safetensors", variety={"beards": 0.5})
     with pytest.raises(SettingError, match="share of hats must be from 0 to 1, but got 2"):
         stage(tmp_path / "a.safetensors", variety={"hats": 2})
+    with pytest.raises(SettingError, match="share of nights must be from 0 to 1, but got 7"):
+        stage(tmp_path / "a.safetensors", nights=7)
     assert not list(tmp_path.iterdir())
 
 

@@ -14,7 +14,7 @@ from recorded_people import recorded
 
 from kpcomplete.app import view as command
 from kpcomplete.app.cli import name_paths, spell_out
-from kpcomplete.errors import SettingError
+from kpcomplete.errors import OutputError, SettingError
 
 
 def configured(*overrides):
@@ -28,6 +28,14 @@ def test_files_lie_beside_the_result_and_are_named(tmp_path, capsys):
     command.main.__wrapped__(cfg)
     assert capsys.readouterr().out == f"{tmp_path / 'ride.glb'}\n"
     assert (tmp_path / "ride.glb").stat().st_size > 10_000
+
+
+def test_what_is_shown_is_never_replaced(tmp_path):
+    path = recorded(tmp_path / "ride.parquet", length=4)
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="is the source itself"):
+        command.view(configured(f"source.path={path}", "format=glb", f"output={path}"))
+    assert path.read_bytes() == before
 
 
 def test_latents_take_several_results_and_the_player_one(tmp_path):

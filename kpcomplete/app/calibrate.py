@@ -8,11 +8,14 @@ from omegaconf import DictConfig
 from kpcomplete import calibration
 from kpcomplete.app.command import build, command, paths_of
 from kpcomplete.board import calibrate
+from kpcomplete.errors import SettingError
 
 
 @command("calibrate")
 def main(cfg: DictConfig) -> None:
     """Calibrate from every picture of ``source``, and write ``output``."""
+    if cfg.every < 1:
+        raise SettingError(f"every must be at least 1 frame, but is {cfg.every}")
     found = calibrate(build(cfg.board), pictures(cfg), name=cfg.name)
     calibration.write(cfg.output, found.camera)
     camera = found.camera

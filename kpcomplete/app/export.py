@@ -7,7 +7,8 @@ from tqdm import tqdm
 
 from kpcomplete.app.command import build, command, paths_of
 from kpcomplete.archive import read_archive
-from kpcomplete.errors import OutputError, SourceError
+from kpcomplete.errors import SourceError
+from kpcomplete.output import check_apart
 from kpcomplete.process import output_stems
 from kpcomplete.recording import Recording
 from kpcomplete.source.poses import Poses, is_archive
@@ -22,8 +23,7 @@ def main(cfg: DictConfig) -> None:
     for recording in tqdm(recordings, unit="file", disable=len(recordings) < 2 or None):
         folder = Path(cfg.output_dir) if cfg.output_dir else Path(recording).parent
         target = folder / f"{stems[recording]}{exporter.ending}"
-        if target.exists() and target.samefile(recording):
-            raise OutputError(f"{target} is the source itself; name another output_dir")
+        check_apart(target, [recording])
         written = exporter(_read(recording, cfg), target)
         print(*(written if len(written) < 4 else [f"{target}: {len(written)} files"]), sep="\n")
 

@@ -13,10 +13,9 @@ def main(cfg: DictConfig) -> None:
     """Stage as configured, and say what was written."""
     logging.getLogger("kpcomplete").setLevel(logging.INFO)
     values = {str(key): value for key, value in cfg.items()}
-    width, height = values.pop("size")
-    output = values.pop("output")
+    size, output = tuple(values.pop("size")), values.pop("output")
     values["variety"] = dict(values["variety"])
-    scenes = stage(output, size=(width, height), rates=list(values.pop("rates")), **values)
+    scenes = stage(output, size=size, rates=list(values.pop("rates")), **values)
     logging.getLogger(__name__).info("wrote %s, %d people", output, len(scenes))
 
 

@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from kpcomplete.app.command import build, command, paths_of
 from kpcomplete.errors import SettingError
 from kpcomplete.format import Look
+from kpcomplete.output import check_apart
 
 
 @command("view")
@@ -21,6 +22,7 @@ def view(cfg: DictConfig) -> tuple[Path, ...]:
 
     Raises:
         SettingError: If a setting cannot be.
+        OutputError: If the output is a result that is shown.
     """
     paths = _paths(cfg)
     takes_many = "paths" in cfg.show
@@ -37,6 +39,7 @@ def view(cfg: DictConfig) -> tuple[Path, ...]:
     )
     stem = Path(paths[0] if paths else "view").with_suffix("")
     output = Path(cfg.output) if cfg.output else stem.with_name(stem.name + format_.ending)
+    check_apart(output, paths)
     written: tuple[Path, ...] = format_(show, look, output)
     return written
 

@@ -155,7 +155,7 @@ class LabelledSampler:
             come without.
 
     Raises:
-        SettingError: If no window has a label.
+        SettingError: If no window has a label, or ``labelled`` is no share.
     """
 
     data: LabelledSet
@@ -165,6 +165,8 @@ class LabelledSampler:
     _pools: list[Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.labelled <= 1:
+            raise SettingError(f"labelled must be from 0 to 1, but is {self.labelled}")
         self._starts = self.data.poses.starts(self.length, 1)
         last = self._starts + self.length - 1
         self._pools = [
@@ -184,9 +186,10 @@ class LabelledSampler:
         starts = [
             self._pools[kind][int(lot * len(self._pools[kind]))]
             for kind, lot in zip(kinds.tolist(), lots.tolist(), strict=True)
-        ]
+        ] or [self._starts[:0]]
         free = torch.randint(len(self._starts), (size - count,), generator=generator)
-        batch = self.data.at(torch.cat([torch.stack(starts), self._starts[free]]), self.length)
+        drawn = torch.hstack(starts)
+        batch = self.data.at(torch.cat([drawn, self._starts[free]]), self.length)
         known = torch.arange(size) < count
         targets = {task: torch.where(known, t, NONE) for task, t in batch.targets.items()}
         return LabelledBatch.of(batch, targets)

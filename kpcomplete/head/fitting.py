@@ -18,7 +18,7 @@ def regress(network: Several, batch: LabelledBatch, components: int) -> None:
     """Fit each linear head by logistic regression on principal components of the features.
 
     Raises:
-        SettingError: If a head is not linear.
+        SettingError: If a head is not linear, or fewer than two of its classes were shown.
     """
     features = ((features_of(network, batch) - network.middle) / network.width).numpy()
     for task, head in network.heads.items():
@@ -28,6 +28,11 @@ def regress(network: Several, batch: LabelledBatch, components: int) -> None:
         assert isinstance(linear, nn.Linear)
         target = batch.targets[task].numpy()
         known = target != NONE
+        if (shown := len(np.unique(target[known]))) < 2:
+            raise SettingError(
+                f"{task} needs labels of two classes at least, but {shown} of "
+                f"{', '.join(network.tasks[task])} are labelled in what is learned from"
+            )
         pca = PCA(min(components, int(known.sum()), features.shape[1])).fit(features)
         fitted = LogisticRegression(class_weight="balanced", max_iter=500, C=0.1)
         fitted.fit(pca.transform(features[known]), target[known])

@@ -86,6 +86,10 @@ class Latents:
         video: str | None = None,
         anonymize: Anonymize = False,
     ) -> None:
+        if count < 2 or length < 1:
+            raise SettingError(
+                f"latents need count >= 2 and length >= 1 frames, but got {count} and {length}"
+            )
         if data is None:
             self._moments = of_recordings(
                 paths, count=count, length=length, min_confidence=min_confidence
