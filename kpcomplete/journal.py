@@ -39,6 +39,7 @@ class Journal:
             self._file = _locked(self.path)
             options = pa.ipc.IpcWriteOptions(compression="zstd")
             self._writer = pa.ipc.new_stream(self._file, schema, options=options)
+        self._ended = False
 
     def add(self, table: pa.Table, about: Mapping[str, Any]) -> None:
         """Put rows on disk, with what is to be said of all rows so far."""
@@ -49,18 +50,25 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
 
-    def close(self) -> None:
-        """End it; the file stays."""
-        if not self._file.closed:
+    def end(self) -> None:
+        """Add nothing more; the file stays, and stays this program's."""
+        if not self._ended:
+            self._ended = True
             with contextlib.suppress(OSError, pa.ArrowException):
                 self._writer.close()
-            with contextlib.suppress(OSError):
-                self._file.close()
+                self._file.flush()
+
+    def close(self) -> None:
+        """End it and let go of it; the file stays, for whoever wants to recover it."""
+        self.end()
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def remove(self) -> None:
-        """End it, and remove the file."""
-        self.close()
+        """End it, and remove the file before anybody else can take it up."""
+        self.end()
         self.path.unlink(missing_ok=True)
+        self.close()
 
 
 class Pieces:
@@ -101,10 +109,22 @@ def journal_of(path: str | os.PathLike[str]) -> Path:
     return Path(f"{os.fspath(path)}{ENDING}")
 
 
-def is_being_written(path: Path) -> bool:
-    """Whether the program that writes a journal still lives."""
-    with guard(path), open(path, "rb") as file:
-        return not _lock(file)
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Take up a journal, so that no other program does; yield whether that could be.
+
+    It cannot where the program that writes it lives, or another has taken it up or removed it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            with guard(path):
+                file = stack.enter_context(open(path, "rb"))
+        except OutputError:
+            if path.exists():
+                raise
+            yield False
+            return
+        yield _lock(file) and _is_still(path, file)
 
 
 def read_journal(path: Path) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
@@ -139,6 +159,14 @@ def _locked(path: Path) -> IO[bytes]:
             raise OutputError(f"cannot write {path}: another program is writing it")
         file.truncate(0)
     return file
+
+
+def _is_still(path: Path, file: IO[bytes]) -> bool:
+    """Whether an open file was not removed or renamed before it was locked."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _lock(file: IO[bytes]) -> bool:

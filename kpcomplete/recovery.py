@@ -14,7 +14,7 @@ import av
 from kpcomplete.archive import SCHEMA
 from kpcomplete.class_table import CLASS_SCHEMA, classes_path
 from kpcomplete.errors import KpcompleteError, OutputError
-from kpcomplete.journal import ENDING, is_being_written, journal_of, read_journal
+from kpcomplete.journal import ENDING, claimed, journal_of, read_journal
 from kpcomplete.output import guard, whole
 from kpcomplete.sink._journaled import become
 
@@ -38,18 +38,19 @@ def recover(folder: str | os.PathLike[str]) -> list[Path]:
     found = []
     for journal in sorted(Path(folder).glob(f"*.parquet{ENDING}")):
         path = journal.with_name(journal.name[: -len(ENDING)])
-        if path.name.endswith(".classes.parquet") or is_being_written(journal):
+        if path.name.endswith(".classes.parquet"):
             continue
-        try:
-            found += [path] if _archive(path) else []
-        except OutputError:
-            raise
-        except KpcompleteError as error:
-            _log.warning("%s", error)
+        with claimed(journal) as is_ours:
+            try:
+                found += [path] if is_ours and _archive(path) else []
+            except OutputError:
+                raise
+            except KpcompleteError as error:
+                _log.warning("%s", error)
     for journal in sorted(Path(folder).glob(f"*.mp4{ENDING}")):
         path = journal.with_name(journal.name[: -len(ENDING)])
-        if not is_being_written(journal) and _video(journal, path):
-            found.append(path)
+        with claimed(journal) as is_ours:
+            found += [path] if is_ours and _video(journal, path) else []
     return found
 
 

@@ -17,9 +17,10 @@ from kpcomplete.benchmark import sound
 from kpcomplete.completer.hold import Hold
 from kpcomplete.detector.stored import Stored
 from kpcomplete.errors import OutputError, SourceError
-from kpcomplete.journal import Journal, is_being_written, journal_of, read_journal
+from kpcomplete.journal import Journal, _is_still, claimed, journal_of, read_journal
 from kpcomplete.pipeline import Pipeline
 from kpcomplete.recovery import recover
+from kpcomplete.sink._journaled import become
 from kpcomplete.sink.archive import Archive
 from kpcomplete.sink.overlay import Overlay
 from kpcomplete.source.synthetic import Synthetic
@@ -56,11 +57,13 @@ def test_all_rows_are_read_while_they_are_written(tmp_path):
     parts = list(read_journal(journal.path))
     assert [about for _, about in parts] == [{"seats": 1}, {"seats": 2}]
     assert parts[1][0]["seat"].to_pylist() == ["driver", "child", "driver"]
-    assert is_being_written(journal.path)
+    with claimed(journal.path) as is_ours:
+        assert not is_ours
     with pytest.raises(OutputError, match="another program is writing"):
         Journal(tmp_path / "a.parquet", SCHEMA)
     journal.close()
-    assert not is_being_written(journal.path)
+    with claimed(journal.path) as is_ours:
+        assert is_ours
     journal.remove()
     assert not list(tmp_path.iterdir())
 
@@ -168,6 +171,37 @@ def test_what_is_being_written_is_left_alone_and_what_is_empty_goes(tmp_path):
         assert recover(tmp_path) == []
         assert {p.name for p in tmp_path.iterdir()} == {"a.parquet.journal"}
     assert len(read_archive(tmp_path / "a.parquet")) == 1
+
+
+def test_a_recording_that_is_being_finished_is_left_alone(tmp_path, monkeypatch):
+    met = []
+
+    def slow(*given):
+        met.append(recover(tmp_path))  # as another program would, that starts just now
+        become(*given)
+
+    monkeypatch.setattr("kpcomplete.sink._journaled.become", slow)
+    source, found = results(length=5)
+    with Archive(path=tmp_path / "a.parquet", source=source, flush=0.0) as sink:
+        sink.write(found[0])
+    assert met == [[]]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_only_one_program_recovers_a_recording(tmp_path):
+    left = journal_of(tmp_path / "a.parquet")
+    left.write_bytes(b"")
+    with claimed(left) as is_ours:
+        assert is_ours
+        assert recover(tmp_path) == []
+        assert left.exists()
+        with claimed(journal_of(tmp_path / "gone.parquet")) as is_there:
+            assert not is_there
+        with left.open("rb") as opened:  # by another program, just before it is recovered
+            left.unlink()
+            assert not _is_still(left, opened)
+            left.write_bytes(b"of another recording")
+            assert not _is_still(left, opened)
 
 
 def test_a_journal_that_cannot_be_read_is_named_and_left(tmp_path, caplog):

@@ -59,7 +59,7 @@ class Journaled:
     def finish(self, about: Mapping[str, Any]) -> None:
         """Make the Parquet file, and remove the journal."""
         self._write()
-        self._journal.close()
+        self._journal.end()  # nobody is to recover it in the meantime
         become(self._journal.path, self._path, self._schema, self._group, about)
         self._journal.remove()
 
