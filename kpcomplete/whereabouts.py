@@ -57,7 +57,7 @@ class Whereabouts:
         self._now = (self._now + 1) % self._window
         shown = np.where(observed[..., None], keypoints, np.float32(np.nan))
         self._rows["points"][:, self._now] = shown
-        self._rows["measures"][:, self._now] = measures(shown, observed)
+        self._rows["measures"][:, self._now] = measures(shown, np.ascontiguousarray(observed))
         centre, scale = placed(self._rows["measures"])
         unknown = np.isnan(centre)
         if unknown.any():  # no neck in the whole window

@@ -202,4 +202,5 @@ def remembered(batch: PoseBatch) -> tuple[Array, Array] | None:
     """Return where people usually have joints, and where that is known."""
     if batch.memory is None:
         return None
-    return batch.memory.mean.numpy(), batch.memory.known.numpy()
+    mean, known = batch.memory.mean.numpy(), batch.memory.known.numpy()
+    return np.ascontiguousarray(mean), np.ascontiguousarray(known)
