@@ -19,8 +19,8 @@ from kpcomplete.model import Autoencoder
 from kpcomplete.objective.reconstruct import Reconstruct
 
 FEWEST = 6
-_LEAST = 0.001  # of the error
 """Groups that a verdict needs: fewer decide nothing."""
+_LEAST = 0.001  # of the error
 _BLOCK = 2  # windows in a row that count as one draw where there are few people
 _ROWS = 32  # windows computed at a time
 _MODES = {"offline": False, "causal": True}

@@ -112,10 +112,6 @@ def _prefix(path: Path) -> str:
     return f".{path.name}.part-{machine:08x}-"
 
 
-def _escape(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
-
-
 def runs(process: int) -> bool:
     """Whether a process of this machine still runs; one that only waits to be buried does not."""
     try:

@@ -13,7 +13,6 @@ import yaml
 from kpcomplete.errors import SkeletonError
 
 CANONICAL = "blazepose33"
-Floats = npt.NDArray[np.float32]
 _DEEPEST = 8  # from a joint to those that it is derived from, and so on
 
 

@@ -111,7 +111,7 @@ def _growth(job: Process, path: Path) -> float:
 
     def watch() -> None:
         while not stop.wait(0.25):
-            samples.append(_resident_mb())
+            samples.append(resident_mb())
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -125,7 +125,12 @@ def _growth(job: Process, path: Path) -> float:
     return float(np.median(late) - np.median(early))
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """Return the memory that this process holds, MiB.
+
+    Raises:
+        RuntimeError: If the system does not say.
+    """
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kpcomplete.archive import read_archive
+from kpcomplete.benchmark.pipeline import resident_mb
 from kpcomplete.desk import Desk
 from kpcomplete.journal import ENDING
 from kpcomplete.live import Live
@@ -122,13 +123,13 @@ class Gauge:
         self._start = now if np.isnan(self._start) else self._start
         watched = now - self._start
         self.behind.append((watched, frame.captured - frame.time))
-        self.memory.append((watched, _resident_mb()))
+        self.memory.append((watched, resident_mb()))
         compared = any(a <= watched / self._seconds <= b for a, b in _COMPARED)
         if compared and now >= self._settle:
             self._settle = now + _SETTLE
             gc.collect()
             _give_back()
-            self.held.append((watched, _resident_mb()))
+            self.held.append((watched, resident_mb()))
 
     def growth(self, notes: Sequence[tuple[float, float]]) -> float:
         """Return the median around the second moment minus that around the first."""
@@ -201,10 +202,3 @@ def _give_back() -> None:
     """Give free memory back to the system, where the C library can."""
     with suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
-def _resident_mb() -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("/proc/self/status names no VmRSS")

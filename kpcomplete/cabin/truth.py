@@ -1,7 +1,7 @@
 """What is really in each frame of a simulated clip, as a table."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -109,9 +109,3 @@ class Truth:
 
 
 _INNER = ("fx", "fy", "cx", "cy")
-
-
-def read_about(path: Path) -> Mapping[str, object]:
-    """How a clip was made, from its truth's metadata."""
-    about: dict[str, object] = json.loads(pq.read_schema(path).metadata[KEY])
-    return about
