@@ -171,9 +171,23 @@ class Camera:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Camera":
-        """Return the camera that `as_dict` wrote."""
-        pose = {k: None if values[k] is None else np.asarray(values[k]) for k in ("turn", "shift")}
-        return cls(**{**values, **pose, "distortion": tuple(values["distortion"])})
+        """Return the camera that `as_dict` wrote.
+
+        Raises:
+            SettingError: If it describes none, as that of a file that somebody changed.
+        """
+        try:
+            pose = {
+                k: None if values[k] is None else np.asarray(values[k], np.float64)
+                for k in ("turn", "shift")
+            }
+            return cls(**{**values, **pose, "distortion": tuple(values["distortion"])})
+        except (LookupError, TypeError, ValueError) as error:
+            if isinstance(error, SettingError):
+                raise
+            raise SettingError(
+                f"{values} should describe a camera, but does not: {error}"
+            ) from error
 
     def _distort(self, x: Array, y: Array) -> tuple[Array, Array]:
         k1, k2, p1, p2, k3, k4, k5, k6 = self._coefficients()

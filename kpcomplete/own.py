@@ -33,11 +33,14 @@ class Own:
 
         Raises:
             SourceError: If a file cannot be read, or with all problems of the label file.
+            SettingError: If it has no label, or frame rates differ.
         """
         found = {path.name: read_archive(path).raw for path in archives_in(self.folder)}
         frames = {name: {seat: len(p) for seat, p in s.items()} for name, s in found.items()}
         labels = read_labels(self.labels, self.tasks, frames)
         used = sorted({(label.file, label.seat) for label in labels})
+        if not used:
+            raise SettingError(f"{self.labels} must have labels to learn from, but has none")
         clips = [found[name][seat] for name, seat in used]
         rates = {clip.fps for clip in clips}
         if len(rates) != 1:

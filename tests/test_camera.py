@@ -86,6 +86,20 @@ def test_it_refuses_what_no_camera_has(changes, text):
         camera(**changes)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"fx": None}, {"turn": "north"}, {"distortion": 1.0}, {"distortion": ["a"] * 4}, {"zoom": 2}],
+)
+def test_what_describes_no_camera_is_refused(changes):
+    described = camera().as_dict()
+    assert Camera.from_dict(described).as_dict() == described
+    with pytest.raises(SettingError, match="should describe a camera, but does not"):
+        Camera.from_dict(described | changes)
+    del described["turn"]
+    with pytest.raises(SettingError, match="'turn'"):
+        Camera.from_dict(described)
+
+
 def test_a_camera_fits_larger_images_of_the_same_shape():
     large = fitted(camera(), (1280, 960))
     np.testing.assert_allclose(  # the middle of pixel 0 is at 0: edges double, not middles

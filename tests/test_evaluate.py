@@ -137,6 +137,7 @@ def test_unknown_completers_are_named(setting, said, tmp_path):
     [
         ("reference=akima", "reference=akima must be one of those compared: hold, linear"),
         ("weights=nowhere", "weights=nowhere must be a folder with models"),
+        ("people=[sktdd_006]", "are those of a data set"),
         ("limit=0", "limit must be at least 1 frame, or null, but is 0"),
     ],
 )

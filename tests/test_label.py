@@ -127,6 +127,12 @@ def test_tables_that_process_puts_beside_results_are_no_recordings(folder):
     assert found.poses.people == ("a.parquet:driver",)
 
 
+def test_a_label_file_without_labels_teaches_nothing(folder):
+    write_labels(folder / "labels.csv", [])
+    with pytest.raises(SettingError, match="must have labels to learn from, but has none"):
+        Own(labels=str(folder / "labels.csv"), folder=str(folder), tasks={"a": ["b", "c"]}).load()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

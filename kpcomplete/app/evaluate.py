@@ -111,7 +111,11 @@ def modes_of(cfg: DictConfig, names: list[str]) -> dict[str, Mode]:
 
 
 def materials_of(cfg: DictConfig) -> Iterator[Material]:
-    """Yield the data set, or every recording of ``source``."""
+    """Yield the data set, or every recording of ``source``.
+
+    Raises:
+        SettingError: If people are named or a truth is given where there can be none.
+    """
     if cfg.get("data") is not None:
         yield Windows.of(
             str(cfg.data["_target_"]).rsplit(".", 1)[-1],
@@ -121,6 +125,8 @@ def materials_of(cfg: DictConfig) -> Iterator[Material]:
             people=list(cfg.people or []),
         )
         return
+    if cfg.people:
+        raise SettingError(f"people={list(cfg.people)} are those of a data set: name it with data=")
     paths = paths_of(cfg)
     if cfg.truth is not None and len(paths) > 1:
         raise SettingError(f"truth={cfg.truth} can belong to one recording, but got {len(paths)}")

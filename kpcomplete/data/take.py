@@ -79,7 +79,7 @@ def takes(file: str | Path) -> Iterator[Take]:
         rows = slice(end - about.lengths[i], end)
         cabin = arrays["joints"][rows].astype(np.float32)
         for view, described in enumerate(about.cameras[i]):
-            camera = _camera(described)
+            camera = Camera.from_dict(described)
             points = camera.to_camera(cabin.astype(np.float64))
             yield Take(
                 person=about.people[i],
@@ -97,9 +97,3 @@ def takes(file: str | Path) -> Iterator[Take]:
                 posture=postures[arrays["posture"][rows]],
                 dash=arrays["dash"][rows],
             )
-
-
-def _camera(described: Any) -> Camera:
-    """Return the camera that `Camera.as_dict` described."""
-    arrays = {name: np.array(described[name]) for name in ("turn", "shift")}
-    return Camera(**{**described, **arrays, "distortion": tuple(described["distortion"])})
