@@ -181,6 +181,17 @@ def test_stored_poses_are_exported_in_every_format(exporter, tmp_path, capsys):
     assert [p.name for p in (tmp_path / "out").iterdir()]
 
 
+def test_exports_beside_their_sources_are_called_like_them(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_poses(tmp_path / name / "waving.csv", frames=5)
+    cli.run("export", f"source={tmp_path}/*/waving.csv", "exporter=coco")
+    for name in ("a", "b"):
+        assert {p.name for p in (tmp_path / name).iterdir()} == {
+            "waving.csv", "waving.coco.json"
+        }  # fmt: skip
+
+
 def test_an_export_never_replaces_its_source(tmp_path):
     poses = write_poses(tmp_path / "waving.csv", frames=5)
     before = poses.read_bytes()
