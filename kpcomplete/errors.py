@@ -8,7 +8,7 @@ KpcompleteError
 ├── ModelFileError(ValueError)           a detector model or checkpoint that is none
 ├── OutputError(OSError)                 an output that cannot be written
 ├── RenderError(RuntimeError)            a picture that cannot be drawn on this machine
-├── WorkerError(RuntimeError)            worker processes that do not come to life
+├── WorkerError(RuntimeError)            worker processes that do not come to life, or die
 └── MissingDependencyError(ImportError)  an optional package is not installed
 """
 
@@ -46,7 +46,7 @@ class RenderError(KpcompleteError, RuntimeError):
 
 
 class WorkerError(KpcompleteError, RuntimeError):
-    """Worker processes that do not come to life."""
+    """Worker processes that do not come to life, or die."""
 
 
 class MissingDependencyError(KpcompleteError, ImportError):

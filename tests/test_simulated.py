@@ -1,6 +1,8 @@
 """Simulated people: what a file says, how cameras see it, and that the bodies are right."""
 
 import json
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,6 +12,7 @@ from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 from safetensors.numpy import load_file, save_file
 
+from kpcomplete.app import simulate as command
 from kpcomplete.cabin import anthropometry, behaviour, rig, seating, vehicle
 from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.cabin.sitter import RESTS, SPOTS, TOGETHER, Sitter, Stature
@@ -17,7 +20,7 @@ from kpcomplete.data import Data
 from kpcomplete.data.projection import CameraRange
 from kpcomplete.data.simulated import Contents, Simulated
 from kpcomplete.data.take import takes
-from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.errors import SettingError, SourceError, WorkerError
 from kpcomplete.skeleton import Skeleton
 
 SKELETON = Skeleton.load("blazepose33")
@@ -318,3 +321,24 @@ def test_bad_settings_are_refused(tmp_path, changes, text):
     with pytest.raises(SettingError, match=text):
         simulate(tmp_path / "a.safetensors", **changes)
     assert not list(tmp_path.iterdir())
+
+
+class Dying(Executor):
+    """Workers that are killed as soon as they have something to do."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def submit(self, *_, **__):
+        lost = Future()
+        lost.set_exception(BrokenProcessPool("terminated abruptly"))
+        return lost
+
+
+def test_a_process_that_dies_is_told_and_rides_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "ProcessPoolExecutor", Dying)
+    with pytest.raises(WorkerError, match="finished rides are kept"):
+        command.simulate(tmp_path / "a.safetensors", bodies=3, rides=2, frames=9, processes=2)
+    assert [path.name.partition("-")[0] for path in tmp_path.iterdir()] == [
+        ".a.safetensors.rides"
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,7 +28,7 @@ from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.cabin.recorded import read_arms
 from kpcomplete.cabin.visibility import CAUSES
 from kpcomplete.data.simulated import Contents
-from kpcomplete.errors import SettingError
+from kpcomplete.errors import SettingError, WorkerError
 from kpcomplete.output import guard, whole
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,7 @@ def simulate(output: str | Path, *, processes: int = 1, **settings: object) -> P
         SettingError: If a number is too small.
         MissingDependencyError: If anny is not installed.
         OutputError: If the file cannot be written.
+        WorkerError: If one of the processes dies; rides that are done stay.
     """
     wanted = Settings(**settings)  # type: ignore[arg-type]
     if processes < 1:
@@ -138,8 +140,14 @@ def _work(parts: Path, settings: Settings, missing: Sequence[int], processes: in
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(_all_rides, parts, settings, share) for share in shares if share]
-        for job in jobs:
-            yield from job.result()
+        try:
+            for job in jobs:
+                yield from job.result()
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                "a process that simulated rides died, perhaps for lack of memory; finished rides "
+                "are kept: start again with fewer processes"
+            ) from error
 
 
 def _all_rides(parts: Path, settings: Settings, numbers: Sequence[int]) -> list[int]:
