@@ -106,6 +106,28 @@ class PoseBatch:
         times = np.stack([s.times - s.times[0] if len(s) else s.times for s in sequences])
         return replace(batch, times=torch.from_numpy(times).float())
 
+    @classmethod
+    def of_frame(
+        cls, people: Sequence[PoseSequence], observed: Array, memory: Memory | None = None
+    ) -> "PoseBatch":
+        """Return one frame of each of some people; its time is 0.
+
+        Args:
+            people: One frame each.
+            observed: ``[P, J]`` what counts of them.
+            memory: Of the same people.
+        """
+        points = np.concatenate([poses.keypoints for poses in people])
+        confidence = np.concatenate([poses.confidence for poses in people])
+        points[~observed] = 0.0
+        return cls(
+            keypoints=torch.from_numpy(points)[:, None],
+            confidence=torch.from_numpy(confidence)[:, None],
+            observed=torch.from_numpy(observed)[:, None],
+            times=torch.zeros(len(people), 1),
+            memory=memory,
+        )
+
     def hide(self, hidden: Bool[Tensor, "batch time joint"]) -> "PoseBatch":
         """Return the batch without the joints of ``hidden``: their values become 0."""
         return replace(

@@ -1,14 +1,13 @@
 """People completed frame by frame, as live recordings go on."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import torch
 
 from kpcomplete.batch import PoseBatch, completed_frame
 from kpcomplete.completer import Stream
-from kpcomplete.pose import Array, PoseSequence
+from kpcomplete.pose import PoseSequence
 from kpcomplete.recall import Recall
 
 
@@ -43,7 +42,8 @@ class Completing:
         observed = np.concatenate([shown[poses.person] for poses in seated])
         now = float(seated[0].times[0])
         names = [f"{poses.person} {self.visits.get(poses.person, 0)}" for poses in seated]
-        done = self.stream(self._batch(seated, observed), names, now)
+        batch = PoseBatch.of_frame(seated, observed, self.recall.of(seated))
+        done = self.stream(batch, names, now)
         out = {**trusted, **completed_frame(seated, observed, done)}
         for raw in seated:
             if there[raw.person]:
@@ -52,18 +52,6 @@ class Completing:
             if now - last.times[0] > self.max_absence:
                 out[raw.person] = out[raw.person].hide(~raw.is_observed)
         return out
-
-    def _batch(self, seated: Sequence[PoseSequence], observed: Array) -> PoseBatch:
-        points = np.concatenate([poses.keypoints for poses in seated])
-        confidence = np.concatenate([poses.confidence for poses in seated])
-        points[~observed] = 0.0
-        return PoseBatch(
-            keypoints=torch.from_numpy(points)[:, None],
-            confidence=torch.from_numpy(confidence)[:, None],
-            observed=torch.from_numpy(observed)[:, None],
-            times=torch.zeros(len(seated), 1),
-            memory=self.recall.of(seated),
-        )
 
     def _remember(self, trusted: Mapping[str, PoseSequence], there: Mapping[str, bool]) -> None:
         self.now += 1

@@ -58,8 +58,9 @@ class Guard:
             return {}
         if self._stream is None:
             self._stream = self.gate.stream(self.past + 1)
+        observed = np.concatenate([poses.is_observed for poses in people])
         doubt = self._stream(
-            PoseBatch.from_sequences(people), [poses.image_size for poses in people],
+            PoseBatch.of_frame(people, observed), [poses.image_size for poses in people],
             list(raw), float(people[0].times[0]),
         )  # fmt: skip
         return dict(zip(raw, (doubt > self.gate.distrust)[:, None], strict=True))
