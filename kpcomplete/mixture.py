@@ -118,7 +118,7 @@ class Mixture:
         seen = rows * self.covariance * columns + torch.diag_embed(1 - mask)[:, None]
         factor = torch.linalg.cholesky(seen)
         across = rows * self.covariance
-        gain = across.mT @ torch.cholesky_inverse(factor)  # half the work of solving for each
+        gain = torch.cholesky_solve(across, factor).mT
         left = self.covariance - gain @ across
         return gain, (left + left.mT) / 2, factor
 
