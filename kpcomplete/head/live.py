@@ -1,6 +1,5 @@
 """The head frame by frame: the encoder sees each frame once."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
@@ -8,7 +7,7 @@ from itertools import pairwise, zip_longest
 import numpy as np
 from torch import nn
 
-from kpcomplete.compiled import compiled
+from kpcomplete.head.describing import described, shares
 from kpcomplete.head.several import Several
 from kpcomplete.model.engine import Engine
 from kpcomplete.model.fused import Fused
@@ -162,7 +161,7 @@ class Live:
         if self._stream is not None:
             found = self._stream.decide()
             known, mean, code = found.known, found.mean, self._stream.code
-        features, enough = _features(
+        features, enough = described(
             shown.points, shown.observed, shown.centre, shown.scale, mean, known, code,
             self._rows["kept"], self._rows["frames"], self._now, self._enough, self._middle,
             self._width,
@@ -170,8 +169,8 @@ class Live:
         for weight, bias in self._inner:
             features = bent(features, weight, bias)
         logits = dense(features, *self._last)
-        shares = _shares(logits, self._ends, self._temperature, enough)
-        return {task: shares[:, own] for task, own in self._own.items()}
+        said = shares(logits, self._ends, self._temperature, enough)
+        return {task: said[:, own] for task, own in self._own.items()}
 
 
 def _row(layers: Sequence[tuple[Array, Array]]) -> Array:
@@ -206,105 +205,3 @@ class _Shown:
     observed: Array
     centre: Array
     scale: Array
-
-
-@compiled("Tuple((f4[:, ::1], b1[::1]))(f4[:, :, ::1], b1[:, ::1], f4[:, ::1], f4[::1],"
-          " f8[:, :, ::1], b1[:, ::1], f4[:, ::1], f8[:, :, ::1], i8[::1], i8, i8, f4[::1],"
-          " f4[::1])")  # fmt: skip
-def _features(
-    points: Array, observed: Array, centre: Array, scale: Array, mean: Array, known: Array,
-    code: Array, kept: Array, frames: Array, now: int, least: int, usual: Array, width: Array,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Keep a frame, and return what `Several` looks at, standardised, and who shows enough."""
-    people, joints, codes = len(points), observed.shape[1], code.shape[1]
-    out, enough = np.empty((people, len(usual)), np.float32), np.empty(people, np.bool_)
-    sums, window = np.empty(kept.shape[2]), kept.shape[1]
-    for person in range(people):
-        row, unit = kept[person, now % window], 1.0 * scale[person]  # a double
-        for joint in range(joints):
-            seen = observed[person, joint]
-            there, square = seen or known[person, joint], 0.0
-            for axis in range(2):
-                place = mean[person, joint, axis] * unit + centre[person, axis]
-                if seen:
-                    place = 1.0 * points[person, joint, axis]
-                row[2 * joint + axis] = place if there else 0.0
-                square += row[2 * joint + axis] ** 2
-            row[2 * joints + joint], row[3 * joints + joint] = square, there
-            row[4 * joints + joint] = seen
-        for i in range(codes):
-            row[5 * joints + i] = code[person, i]
-        frames[person] += 1
-        _sum(kept[person], sums)
-        count = 0
-        for joint in range(joints):
-            count += int(sums[4 * joints + joint] > 0)
-        enough[person] = count >= least
-        _describe(row, sums, min(frames[person], window), joints, centre[person], unit, out[person])
-        for i in range(len(usual)):
-            out[person, i] = (out[person, i] - usual[i]) / width[i]
-    return out, enough
-
-
-@compiled()
-def _sum(kept: Array, sums: Array) -> None:
-    for i in range(len(sums)):
-        sums[i] = 0.0
-    for frame in range(len(kept)):
-        for i in range(len(sums)):
-            sums[i] += kept[frame, i]
-
-
-@compiled()
-def _describe(
-    row: Array, sums: Array, frames: int, joints: int, centre: Array, unit: float, out: Array
-) -> None:
-    """Write the features of `Several.summed`, of this frame and of sums over the window."""
-    codes = len(row) - 5 * joints
-    for i in range(codes):
-        out[i], out[codes + i] = row[5 * joints + i], sums[5 * joints + i] / frames
-    last = 2 * codes
-    middle, moved, share = last + 2 * joints, last + 4 * joints, last + 5 * joints
-    for joint in range(joints):
-        count, square = max(sums[3 * joints + joint], 1.0), 0.0
-        for axis in range(2):
-            at = 2 * joint + axis
-            mean = sums[at] / count
-            square += mean * mean
-            out[middle + at] = (mean - centre[axis]) / unit if sums[3 * joints + joint] else 0.0
-            out[last + at] = out[middle + at]
-            if row[3 * joints + joint]:
-                out[last + at] = (row[at] - centre[axis]) / unit
-        spread = max(sums[2 * joints + joint] / count - square, 0.0)
-        out[moved + joint] = math.sqrt(spread / (unit * unit) + 1e-6)
-        out[share + joint] = sums[4 * joints + joint] / frames
-    end = share + joints
-    out[end], out[end + 1], out[end + 2] = centre[0], centre[1], math.log(unit)
-
-
-@compiled("f4[:, ::1](f4[:, ::1], i8[::1], f4[::1], b1[::1])")
-def _shares(logits: Array, ends: Array, temperature: Array, enough: Array) -> Array:
-    """Return calibrated probabilities of all tasks ``[P, all]``; the last of each is unknown.
-
-    Args:
-        logits: ``[P, all]`` one fewer of each task.
-        ends: ``[tasks]`` where each task's probabilities end.
-        temperature: ``[tasks]``.
-        enough: ``[P]`` who shows enough.
-    """
-    out = np.zeros((len(logits), logits.shape[1] + len(ends)), np.float32)
-    for person in range(len(logits)):
-        start = 0
-        for task in range(len(ends)):
-            end, total, most = ends[task] - 1, np.float32(0), np.float32(-np.inf)
-            for i in range(start, end):  # of each task before this one, there is one logit fewer
-                most = max(most, logits[person, i - task])
-            for i in range(start, end):
-                away = (logits[person, i - task] - most) / temperature[task]
-                out[person, i] = math.exp(away)
-                total += out[person, i]
-            for i in range(start, end):
-                out[person, i] = out[person, i] / total if enough[person] else np.float32(0)
-            out[person, end] = not enough[person]
-            start = ends[task]
-    return out
