@@ -13,11 +13,18 @@ from torch import Tensor
 from kpcomplete.errors import SettingError
 
 
+def device(accelerator: str) -> torch.device:
+    """Return where a process trains; ``auto``: on a GPU where there is one, else on the CPU."""
+    if accelerator in ("cuda", "gpu") or (accelerator == "auto" and torch.cuda.is_available()):
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("cpu" if accelerator == "auto" else accelerator)
+
+
 def launch(*, accelerator: str, devices: int, nodes: int, precision: Any) -> Fabric:
     """Return Lightning Fabric, launched; several devices train data-parallel.
 
     Args:
-        accelerator: ``cpu``, ``cuda``, ``auto``, ...
+        accelerator: ``cpu``, ``cuda``, ``auto`` (see `device`), ...
         devices: Processes of this machine, one a device.
         nodes: Machines.
         precision: ``32-true``, ``bf16-mixed``, ...
@@ -33,7 +40,7 @@ def launch(*, accelerator: str, devices: int, nodes: int, precision: Any) -> Fab
             f"{devices * nodes}: set trainer.devices to what --nproc_per_node is"
         )
     made = Fabric(
-        accelerator=accelerator,
+        accelerator=device(accelerator).type,
         devices=devices,
         num_nodes=nodes,
         precision=precision,

@@ -49,7 +49,7 @@ class Trainer:
         pretraining: ``greedy`` first trains stacked networks layer by layer; None does not.
         pretraining_share: Of steps and minutes, that goes into it; all layers get the same.
         seed: Same seed, same run (on the same device, without ``minutes``).
-        accelerator: Of Lightning Fabric: ``cpu``, ``cuda``, ``auto``, ...
+        accelerator: Of Lightning Fabric: ``cpu``, ``cuda``; ``auto``: a GPU if there is one.
         devices: How many on this machine; several train data-parallel, and torchrun starts them.
         nodes: How many machines do so.
         precision: Of Lightning Fabric: ``32-true``, ``bf16-mixed``, ``16-mixed``, ...
@@ -100,7 +100,8 @@ class Trainer:
         """Train the objective's network in place; it ends with the averaged weights.
 
         Raises:
-            FloatingPointError: If the loss is not finite; names the step.
+            FloatingPointError: If the loss is not finite; names the step. No GPU is kept waiting
+                for that: there it is found when figures are reported or the state is written.
             KeyboardInterrupt: If a signal asked to stop; ``state`` is written before.
             ModelFileError: If ``state`` is of another network.
             MissingDependencyError: If TensorBoard is asked for and not installed.
@@ -163,6 +164,8 @@ class _Run:
         self.wrapped, self.optimizer = self.fabric.setup(objective, optimizer)
         self.averaged = {k: v.detach().clone() for k, v in self._parameters().items()}
         self.done, self.between = Progress(), True  # steps: what is there may be saved
+        self.waits = _waits(self.fabric.device)
+        self.spoilt = torch.zeros((), dtype=torch.bool, device=self.fabric.device)
         self.writer = tensorboard(trainer.tensorboard) if self.fabric.is_global_zero else None
 
     def fit(self) -> Progress:
@@ -209,7 +212,9 @@ class _Run:
         self.optimizer.zero_grad()
         parts = [self._part(number) for number in range(self.set.accumulate)]
         self.between = False
-        self.fabric.clip_gradients(self.wrapped, self.optimizer, max_norm=self.set.clip)
+        self.fabric.clip_gradients(
+            self.wrapped, self.optimizer, max_norm=self.set.clip, error_if_nonfinite=self.waits
+        )
         self.optimizer.step()
         keep = min(self.set.average, (1 + step) / (10 + step)) if self.set.average else 0.0
         with torch.no_grad():
@@ -227,14 +232,22 @@ class _Run:
         clean = self.data.draw(self.set.batch_size, torch.Generator().manual_seed(seed))
         with self.fabric.no_backward_sync(self.wrapped, enabled=number + 1 < count):
             figures: dict[str, Tensor] = self.wrapped(clean.to(self.fabric.device))
-            if not torch.isfinite(figures["loss"]):
+            if self.waits and not torch.isfinite(figures["loss"]):
                 raise FloatingPointError(f"the loss of step {step} is {figures['loss'].item()}")
+            self.spoilt |= ~torch.isfinite(figures["loss"].detach())
             self.fabric.backward(figures["loss"] / count)
         return {name: value.detach() for name, value in figures.items()}
+
+    def _check(self) -> None:
+        if self.spoilt:
+            raise FloatingPointError(
+                f"the loss of step {self.done.step - 1} or one before is not finite"
+            )
 
     def _after(self, figures: Mapping[str, Tensor], bar: "tqdm[Any]") -> None:
         step = self.done.step
         if step % self.set.report_every == 0 or step == self.set.steps:
+            self._check()
             entry = {"step": float(step), "seconds": self.done.seconds}
             entry |= {name: rank.mean(self.fabric, value) for name, value in figures.items()}
             entry |= self._validate()
@@ -274,6 +287,7 @@ class _Run:
 
     def _save(self) -> None:
         if self.set.state and self.fabric.is_global_zero:
+            self._check()
             unfinished.save(
                 self.set.state, self.objective.network, self.averaged, self.optimizer,
                 vars(self.done),
@@ -284,6 +298,11 @@ class _Run:
         self.averaged = {k: v.to(self.fabric.device) for k, v in averaged.items()}
         self.done = Progress(**progress)
         _log.info("going on from step %d of %s", self.done.step, path)
+
+
+def _waits(device: torch.device) -> bool:
+    """Return whether every loss is looked at: a GPU would have to stop for it."""
+    return device.type == "cpu"
 
 
 def _groups(objective: Objective) -> list[dict[str, Any]]:

@@ -77,13 +77,12 @@ def run(
     sets, strangers = split(sets, excluded) if excluded else (sets, {})
     seen, unseen = split(sets, held_out)
     share = {name: dict(shares or {}).get(name, 1.0) for name in unseen}
-    train = Sampler(sets=seen, shares=shares, length=length, steps=frame_steps,
-                    moving=moving, remembered=remembered)  # fmt: skip
+    train = Sampler(sets=seen, shares=shares, length=length, steps=frame_steps, moving=moving,
+                    remembered=remembered, device=rank.device(trainer.accelerator))  # fmt: skip
     test = Sampler(sets=unseen, shares=share if shares else None, length=length,
                    remembered=min(remembered, 0.5))  # fmt: skip
-    objective.prepare(
-        train.draw(16 if quick else 4000, torch.Generator().manual_seed(trainer.seed))
-    )
+    first = train.draw(16 if quick else 4000, torch.Generator().manual_seed(trainer.seed))
+    objective.prepare(first.to("cpu"))
     known_before = adopt(objective.network, prior) if prior is not None else {}
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])

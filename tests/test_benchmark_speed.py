@@ -1,5 +1,7 @@
 """The benchmarks of speed: what they time, and that their configs run."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from test_streaming import completer, network
 
-from kpcomplete.benchmark import streaming, training
+from kpcomplete.benchmark import kernels, streaming, training
 from kpcomplete.completer.interpolate import Interpolate
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.errors import SettingError
@@ -63,6 +65,22 @@ def test_training_is_timed_and_the_whole_recipe_reckoned_up():
     steps_per_s = found["frames_per_s"] / trainer.batch_size / run.keywords["length"]
     assert found["minutes"] == pytest.approx(trainer.steps / steps_per_s / 60)
     assert np.isfinite(found["minutes"])
+    assert found["device"] == "cpu"
+    assert 0.3 < found["kernel_share"] <= 1
+
+
+def test_time_outside_of_kernels_and_operations_are_counted():
+    one, cpu = torch.randn(300, 300), torch.device("cpu")
+
+    def half() -> None:
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < 0.02:
+            one @ one
+        time.sleep(time.perf_counter() - begun)
+
+    assert 0.2 < kernels.share_inside(half, cpu) < 0.6
+    assert kernels.operations(lambda: one @ one) == 2 * 300**3
+    assert kernels.ceiling(cpu, rounds=1) > 1e8
 
 
 def test_made_up_people_differ():

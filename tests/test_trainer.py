@@ -125,6 +125,20 @@ def test_a_loss_that_is_nan_names_its_step(data):
         trainer().fit(Guess(bad_at=12), data)
 
 
+def test_where_nobody_waits_a_loss_that_is_nan_is_found_at_the_next_report(data, monkeypatch):
+    monkeypatch.setattr("kpcomplete.trainer._waits", lambda device: False)  # as on a GPU
+    with pytest.raises(FloatingPointError, match="the loss of step 19 or one before is not finite"):
+        trainer(report_every=10).fit(Guess(bad_at=12), data)
+
+
+def test_a_state_of_a_spoilt_run_is_not_kept(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("kpcomplete.trainer._waits", lambda device: False)
+    state = tmp_path / "run.safetensors"
+    with pytest.raises(FloatingPointError, match="step 14 or one before"):
+        trainer(report_every=40, save_every=15, state=str(state)).fit(Guess(bad_at=12), data)
+    assert not state.exists()
+
+
 def test_stops_after_minutes(data):
     done = trainer(steps=10**9, minutes=0.01).fit(Guess(), data)
     assert done.seconds == pytest.approx(0.6, abs=0.5)

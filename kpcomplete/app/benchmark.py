@@ -24,5 +24,5 @@ def main() -> None:
     run()
 
 
-def _short(value: float) -> str:
-    return f"{value:.4g}"
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
