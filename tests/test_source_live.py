@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import cv2
 import numpy as np
 import pytest
+from rtsp_server import Camera, Server
 from video_files import write as write_video
 
 from kpcomplete.errors import SettingError, SourceError
@@ -145,3 +146,23 @@ def test_a_stream_from_the_network_that_breaks_off_is_taken_up_again(caplog):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_a_camera_that_speaks_rtsp():
+    with Server(("127.0.0.1", 0), Camera) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            source = open_live(f"rtsp://127.0.0.1:{server.server_address[1]}/cabin")
+            assert source.info.image_size == (64, 48)
+            shades = []
+            for frame in source:
+                if frame.image is not None:
+                    shades.append(frame.image.mean())
+                if len(shades) == 10:
+                    source.stop()
+            assert (np.diff(shades) > 0).all()
+            assert source.problem is None
+        finally:
+            server.shutdown()
+            thread.join()
