@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kpcomplete.compiled import prepare
 from kpcomplete.desk import Desk
@@ -128,6 +129,7 @@ class Live:
         )
         frames = 0
         with ExitStack() as stack:
+            stack.enter_context(threadpool_limits(1, user_api="blas"))
             sinks = [stack.enter_context(sink) for sink in [*watchers, recorder]]
             for result in stack.enter_context(closing(pipeline.run(self.source))):
                 for sink in sinks:

@@ -12,7 +12,6 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from kpcomplete import checkpoint
@@ -88,19 +87,18 @@ def run(
     """
     if quick:
         frames, seconds = max(frames // 10, 50), max(seconds / 2, 1.5 * warm_up)
-    torch.set_num_threads(1)  # as live does
     prepare()
     if seconds <= warm_up:
         raise SettingError(f"seconds must be more than warm_up={warm_up}, but is {seconds}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(one_thread())  # as live does
         head = made_up_head(completer, folder)
         alone = Pipeline(
             detector=Stored(), window=window, completer=completer, lifter=lifter, head=head
         )
-        with one_thread():
-            one, five = (1e3 * work(alone, n, frames, seed) for n in (1, len(_SEATS)))
-            gated = 1e3 * work(replace(alone, gate=gate), 1, frames, seed)
+        one, five = (1e3 * work(alone, n, frames, seed) for n in (1, len(_SEATS)))
+        gated = 1e3 * work(replace(alone, gate=gate), 1, frames, seed)
         print(f"one person: {_text(one)}; five: {_text(five)}; one, with the gate: {_text(gated)}")
         sample = stack.enter_context(as_file(files("kpcomplete.sample") / "cabin.mp4"))
         clip = hd(Path(video) if video else sample, folder / "clip.mp4", seconds)
