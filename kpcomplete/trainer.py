@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from kpcomplete import rank, unfinished
+from kpcomplete.averaged import Averaged
 from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import SettingError
 from kpcomplete.interruption import Interruption
@@ -162,7 +163,7 @@ class _Run:
             _groups(objective), lr=trainer.learning_rate, weight_decay=trainer.weight_decay
         )
         self.wrapped, self.optimizer = self.fabric.setup(objective, optimizer)
-        self.averaged = {k: v.detach().clone() for k, v in self._parameters().items()}
+        self.averaged = Averaged(objective.network, trainer.average)
         self.done, self.between = Progress(), True  # steps: what is there may be saved
         self.waits = _waits(self.fabric.device)
         self.spoilt = torch.zeros((), dtype=torch.bool, device=self.fabric.device)
@@ -196,9 +197,8 @@ class _Run:
             bar.close()
             if self.writer:
                 self.writer.close()
-        with torch.no_grad():
-            for name, parameter in self._parameters().items():
-                parameter.copy_(self.averaged[name])
+        self._check()
+        self.averaged.settle()
         self._save()
         self.objective.eval()
         return self.done
@@ -216,10 +216,7 @@ class _Run:
             self.wrapped, self.optimizer, max_norm=self.set.clip, error_if_nonfinite=self.waits
         )
         self.optimizer.step()
-        keep = min(self.set.average, (1 + step) / (10 + step)) if self.set.average else 0.0
-        with torch.no_grad():
-            for name, parameter in self._parameters().items():
-                self.averaged[name].lerp_(parameter, 1 - keep)
+        self.averaged.add(step)
         return {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}
 
     def _part(self, number: int) -> dict[str, Tensor]:
@@ -232,17 +229,16 @@ class _Run:
         clean = self.data.draw(self.set.batch_size, torch.Generator().manual_seed(seed))
         with self.fabric.no_backward_sync(self.wrapped, enabled=number + 1 < count):
             figures: dict[str, Tensor] = self.wrapped(clean.to(self.fabric.device))
-            if self.waits and not torch.isfinite(figures["loss"]):
-                raise FloatingPointError(f"the loss of step {step} is {figures['loss'].item()}")
             self.spoilt |= ~torch.isfinite(figures["loss"].detach())
+            if self.waits:
+                self._check(step)
             self.fabric.backward(figures["loss"] / count)
         return {name: value.detach() for name, value in figures.items()}
 
-    def _check(self) -> None:
+    def _check(self, step: int | None = None) -> None:
         if self.spoilt:
-            raise FloatingPointError(
-                f"the loss of step {self.done.step - 1} or one before is not finite"
-            )
+            which = f"step {self.done.step - 1} or one before" if step is None else f"step {step}"
+            raise FloatingPointError(f"the loss of {which} is not finite")
 
     def _after(self, figures: Mapping[str, Tensor], bar: "tqdm[Any]") -> None:
         step = self.done.step
@@ -264,38 +260,28 @@ class _Run:
         """Return the mean figures of the averaged weights on held-out windows."""
         if not self.validation:
             return {}
-        trained = {name: p.detach().clone() for name, p in self._parameters().items()}
         self.between = False
         self.objective.eval()
-        self._load(self.averaged)
         sums: dict[str, float] = {}
-        for i, clean in enumerate(self.validation):
-            self.objective.reseed(i)
-            for name, value in self.objective(clean.to(self.fabric.device)).items():
-                sums[name] = sums.get(name, 0.0) + float(value) / len(self.validation)
-        self._load(trained)
+        with self.averaged.lent():
+            for i, clean in enumerate(self.validation):
+                self.objective.reseed(i)
+                for name, value in self.objective(clean.to(self.fabric.device)).items():
+                    sums[name] = sums.get(name, 0.0) + float(value) / len(self.validation)
         self.between = True
         return {f"validation_{name}": value for name, value in sums.items()}
-
-    @torch.no_grad()
-    def _load(self, values: Mapping[str, Tensor]) -> None:
-        for name, parameter in self._parameters().items():
-            parameter.copy_(values[name])
-
-    def _parameters(self) -> dict[str, nn.Parameter]:
-        return dict(self.objective.network.named_parameters())
 
     def _save(self) -> None:
         if self.set.state and self.fabric.is_global_zero:
             self._check()
             unfinished.save(
-                self.set.state, self.objective.network, self.averaged, self.optimizer,
+                self.set.state, self.objective.network, self.averaged.values, self.optimizer,
                 vars(self.done),
             )  # fmt: skip
 
     def _restore(self, path: str) -> None:
         averaged, progress = unfinished.load(path, self.objective.network, self.optimizer)
-        self.averaged = {k: v.to(self.fabric.device) for k, v in averaged.items()}
+        self.averaged.restore(averaged)
         self.done = Progress(**progress)
         _log.info("going on from step %d of %s", self.done.step, path)
 

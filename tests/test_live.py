@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 from video_files import write as write_video
 
 from kpcomplete.app.cli import run as run_command
@@ -104,6 +105,20 @@ def test_dropped_frames_are_completed_as_occluded_ones(live):
     for result in dropped:
         assert not result.people["driver"].observed.is_observed.any()
         assert not result.people["driver"].completed.is_missing.any()
+
+
+def test_products_of_matrices_leave_the_other_cores_to_the_detector(live):
+    def threads(_):
+        counts.append(
+            {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+        )
+
+    counts = []
+    with threadpool_limits(2, user_api="blas"):
+        live({3: threads})[0]()
+        threads(None)
+    assert counts[0] == {1}
+    assert counts[1] != {1}  # as they were before
 
 
 def test_looking_ahead_delays_by_a_number_of_frames_that_is_known(live):

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from kpcomplete import rank
+from kpcomplete.averaged import Averaged
 from kpcomplete.batch import PoseBatch
 from kpcomplete.data import PoseSet
 from kpcomplete.errors import MissingDependencyError, ModelFileError, SettingError
@@ -121,7 +123,7 @@ def test_refuses_to_go_on_with_another_network(data, tmp_path):
 
 
 def test_a_loss_that_is_nan_names_its_step(data):
-    with pytest.raises(FloatingPointError, match="the loss of step 12 is nan"):
+    with pytest.raises(FloatingPointError, match="the loss of step 12 is not finite"):
         trainer().fit(Guess(bad_at=12), data)
 
 
@@ -129,6 +131,13 @@ def test_where_nobody_waits_a_loss_that_is_nan_is_found_at_the_next_report(data,
     monkeypatch.setattr("kpcomplete.trainer._waits", lambda device: False)  # as on a GPU
     with pytest.raises(FloatingPointError, match="the loss of step 19 or one before is not finite"):
         trainer(report_every=10).fit(Guess(bad_at=12), data)
+
+
+def test_a_spoilt_run_that_ends_by_the_clock_is_told(data, monkeypatch):
+    monkeypatch.setattr("kpcomplete.trainer._waits", lambda device: False)
+    endless = trainer(steps=10**9, minutes=0.003, report_every=10**9)
+    with pytest.raises(FloatingPointError):
+        endless.fit(Guess(bad_at=3), data)
 
 
 def test_a_state_of_a_spoilt_run_is_not_kept(data, tmp_path, monkeypatch):
@@ -206,3 +215,26 @@ def test_refuses_windows_that_fit_nowhere():
         Sampler(sets={"a": poses(1)}, length=21)
     with pytest.raises(SettingError, match=r"shares must name the sets \['a'\], but name \['b'\]"):
         Sampler(sets={"a": poses(1)}, shares={"b": 1.0})
+
+
+def test_a_gpu_is_used_where_there_is_one(monkeypatch):
+    assert rank.device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert rank.device("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert rank.device("auto") == torch.device("cuda", 1)
+
+
+def test_averages_are_lent_and_taken_back():
+    network = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        network.weight.fill_(0.0)
+        averaged = Averaged(network, keep=0.5)
+        network.weight.fill_(1.0)
+    averaged.add(step=100)
+    with averaged.lent():
+        assert network.weight.item() == pytest.approx(0.5)
+    assert network.weight.item() == 1.0
+    averaged.settle()
+    assert network.weight.item() == pytest.approx(0.5)
