@@ -118,15 +118,18 @@ def bottleneck(codes: Tensor, seed: int = 0, steps: int = 300) -> Array:
 def between(network: Autoencoder, body: PoseBatch, first: int, last: int, count: int) -> Array:
     """Return poses ``[count, 33, 2]`` in body units on the way between two windows' latents.
 
-    Everything a decoder looks at beside the latent is that of the first window.
+    What a decoder looks at beside the latent, such as the joints that are seen, is that of either
+    window; the two answers are weighed as the latents are. Joints that only one window knows are
+    missing.
     """
-    whole_latent = network.encode(body.select(torch.tensor([first] * count)), causal=True)
-    ends = network.encode(body.select(torch.tensor([last])), causal=True).code
     share = torch.linspace(0, 1, count)[:, None, None]
-    code = whole_latent.code.lerp(ends.expand_as(whole_latent.code), share)
-    found = network.decode(replace(whole_latent, code=code))
-    known = found.known[:, -1, :, None]
-    points: Array = torch.where(known, found.mean[:, -1], torch.nan).numpy()
+    ends = [network.encode(body.select(torch.tensor([i] * count)), causal=True)
+            for i in (first, last)]  # fmt: skip
+    code = ends[0].code.lerp(ends[1].code, share)
+    one, other = (network.decode(replace(end, code=code)) for end in ends)
+    known = (one.known & other.known)[:, -1, :, None]
+    mean = one.mean[:, -1].lerp(other.mean[:, -1], share)
+    points: Array = torch.where(known, mean, torch.nan).numpy()
     return points
 
 
