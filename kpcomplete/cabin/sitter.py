@@ -176,7 +176,27 @@ class Sitter(Performer):
     def perform(self, duration: float) -> Motion:
         """Do this and that until `duration` seconds are filled; some people hardly move."""
         self.calm = float(self.rng.uniform(0.0, 0.8))
-        return super().perform(duration)
+        motion = super().perform(duration)
+        self.spans += self._rests(duration)
+        return motion
+
+    def _rests(self, duration: float) -> list[Span]:
+        """When each hand rests; what both hold is in the right one."""
+        both = self.resting[0] == self.resting[1]
+        found = []
+        for side, name, plan in zip(
+            ("left", "right"), self.resting, (self.left, self.right), strict=True
+        ):
+            if name == "wheel" or (both and side == "left"):
+                continue
+            home, times = plan.stops[0], [*plan.times, max(duration, plan.times[-1])]
+            stays = [
+                (times[i], times[i + 1])
+                for i, stop in enumerate(plan.stops)
+                if stop is home and (i + 1 == len(plan.stops) or plan.stops[i + 1] is home)
+            ]
+            found += [Span(name, side, start, end) for start, end in stays if end > start]
+        return found
 
     def acts(self) -> Sequence[Act]:
         """The next thing to be done."""
