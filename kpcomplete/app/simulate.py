@@ -13,26 +13,23 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from omegaconf import DictConfig
-from safetensors.numpy import load, save
 from tqdm import tqdm
 
 from kpcomplete.app.command import command
 from kpcomplete.cabin.cameras import CAMERAS
 from kpcomplete.cabin.crowd import Crowd
 from kpcomplete.cabin.edition import EDITION
-from kpcomplete.cabin.outing import Extras, Outing, go
-from kpcomplete.cabin.postures import POSTURES
+from kpcomplete.cabin.outing import Extras, go
 from kpcomplete.cabin.recorded import read_arms
-from kpcomplete.cabin.visibility import CAUSES
-from kpcomplete.data.simulated import Contents
+from kpcomplete.cabin.whole_body import read_whole
+from kpcomplete.data.rides import join, pack
 from kpcomplete.errors import SettingError, WorkerError
-from kpcomplete.output import guard, whole
+from kpcomplete.output import guard
+from kpcomplete.output import whole as written
 
 log = logging.getLogger(__name__)
-_LISTS = ("views", "size", "arms_hold_out")
+_LISTS = ("views", "size", "arms_hold_out", "whole_hold_out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +50,10 @@ class Settings:
             all reaches are drawn at random.
         arms_share: Of the passengers whose do.
         arms_hold_out: Subjects to leave out.
+        whole: Whole bodies of CMU, ``.npz``, as which some passengers move, in front and behind;
+            None: nobody does.
+        whole_share: Of the passengers who do.
+        whole_hold_out: Subjects to leave out.
         seed: The same seed gives the same file.
 
     Raises:
@@ -71,6 +72,9 @@ class Settings:
     arms: str | None = None
     arms_share: float = 0.3
     arms_hold_out: Sequence[str] = ()
+    whole: str | None = None
+    whole_share: float = 0.2
+    whole_hold_out: Sequence[str] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -86,7 +90,7 @@ class Settings:
             raise SettingError(
                 f"cameras must be between 1 and the {len(self.views)} views, but got {self.cameras}"
             )
-        for name in ("arms_share", "rear"):
+        for name in ("arms_share", "whole_share", "rear"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingError(f"{name} must be from 0 to 1, but got {getattr(self, name)}")
         if len(self.size) != 2 or min(self.size) < 16:
@@ -121,13 +125,13 @@ def simulate(output: str | Path, *, processes: int = 1, **settings: object) -> P
     parts = path.with_name(f".{path.name}.rides-{mark}")
     with guard(path):
         parts.mkdir(parents=True, exist_ok=True)
-    with whole(path) as temporary:
+    with written(path) as temporary:
         missing = [r for r in range(wanted.rides) if not (parts / f"{r}.safetensors").is_file()]
         with tqdm(total=wanted.rides, initial=wanted.rides - len(missing), unit="ride",
                   disable=None) as bar:  # fmt: skip
             for _ in _work(parts, wanted, missing, processes):
                 bar.update()
-        _join(parts, wanted, temporary)
+        join(parts, wanted.rides, wanted.fps, wanted.seed, temporary)
     shutil.rmtree(parts)
     return path
 
@@ -162,7 +166,11 @@ def _rides(parts: Path, settings: Settings, numbers: Sequence[int]) -> Iterator[
         return
     crowd = Crowd(settings.bodies, settings.cars, settings.seed)
     arms = read_arms(settings.arms, settings.arms_hold_out) if settings.arms else ()
-    extras = Extras(arms=arms, share=settings.arms_share, rear=settings.rear)
+    bodies = read_whole(settings.whole, settings.whole_hold_out) if settings.whole else ()
+    extras = Extras(
+        arms=arms, share=settings.arms_share, whole=bodies, whole_share=settings.whole_share,
+        rear=settings.rear,
+    )  # fmt: skip
     width, height = settings.size
     for number in numbers:
         outing = go(
@@ -172,67 +180,9 @@ def _rides(parts: Path, settings: Settings, numbers: Sequence[int]) -> Iterator[
         file = parts / f"{number}.safetensors"
         draft = file.with_name(f".{number}-{os.getpid()}")
         with guard(file):
-            draft.write_bytes(_pack(outing))
+            draft.write_bytes(pack(outing))
             draft.replace(file)
         yield number
-
-
-def _pack(outing: Outing) -> bytes:
-    """One ride as a file: its clips' arrays, and in the header what `Contents` wants of them."""
-    joints, dash = (
-        np.concatenate([getattr(clip, name) for clip in outing.clips]).astype(np.float32)
-        for name in ("joints", "dash")
-    )
-    causes, posture = (
-        np.concatenate([getattr(clip, name) for clip in outing.clips])
-        for name in ("causes", "posture")
-    )
-    about = [
-        {
-            "people": clip.person.name,
-            "lengths": len(clip.joints),
-            "seats": clip.seat,
-            "acts": list(clip.acts),
-            "shapes": clip.person.shape,
-            "occupants": clip.person.kind,
-            "themes": clip.theme,
-            "motions": clip.source,
-            "cars": outing.car,
-            "cameras": [camera.as_dict() for camera in outing.cameras],
-        }
-        for clip in outing.clips
-    ]
-    tensors: dict[str, NDArray[np.generic]] = {
-        "joints": joints, "dash": dash, "causes": causes, "posture": posture,
-    }  # fmt: skip
-    packed: bytes = save(tensors, metadata={Contents.KEY: json.dumps(about)})
-    return packed
-
-
-def _join(parts: Path, settings: Settings, path: Path) -> None:
-    """Write all rides as one file."""
-    arrays: list[dict[str, NDArray[np.generic]]] = []
-    about: list[dict[str, object]] = []
-    for ride in range(settings.rides):
-        content = (parts / f"{ride}.safetensors").read_bytes()
-        arrays.append(load(content))
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length])["__metadata__"][Contents.KEY]
-        about += [clip | {"rides": ride} for clip in json.loads(header)]
-    columns = ("people", "lengths", "seats", "acts", "occupants", "themes", "rides", "cars",
-               "cameras", "motions")  # fmt: skip
-    shapes = {str(clip["people"]): clip["shapes"] for clip in about}
-    contents = Contents(
-        fps=settings.fps,
-        seed=settings.seed,
-        shapes=dict(sorted(shapes.items())),  # type: ignore[arg-type]
-        causes=CAUSES,
-        postures=POSTURES,
-        edition=EDITION,
-        **{name: [clip[name] for clip in about] for name in columns},  # type: ignore[arg-type]
-    )
-    tensors = {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}
-    path.write_bytes(save(tensors, metadata={Contents.KEY: json.dumps(asdict(contents))}))
 
 
 @command("simulate")

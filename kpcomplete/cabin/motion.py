@@ -118,14 +118,14 @@ class Motion:
     """One person's movement; call it with a time in seconds for the posture.
 
     Attributes:
-        torso, head: tracks of three angles each, as in `Posture`.
+        torso, head: time in seconds -> three angles each, as in `Posture`; mostly tracks.
         left, right: tracks of the hands: time in seconds -> hand.
         wander: amplitude of slow random drift of torso and head, radians.
         phases: of that drift, radians, shape (6, 3).
     """
 
-    torso: Track
-    head: Track
+    torso: Callable[[float], Array]
+    head: Callable[[float], Array]
     left: Callable[[float], "Hand"]
     right: Callable[[float], "Hand"]
     wander: float = 0.0

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from kpcomplete.cabin import proxies, recorded, sight, things
+from kpcomplete.cabin import proxies, recorded, sight, things, whole_seated
 from kpcomplete.cabin.anthropometry import DRIVERS
 from kpcomplete.cabin.cameras import Camera, draw_camera
 from kpcomplete.cabin.crowd import Crowd, Person
@@ -24,6 +24,7 @@ from kpcomplete.cabin.shapes import Shape
 from kpcomplete.cabin.sight import Actor
 from kpcomplete.cabin.themes import draw_theme
 from kpcomplete.cabin.vehicle import Car, Wheel
+from kpcomplete.cabin.whole_body import Whole
 
 Array = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ class Clip:
         posture: index into `postures.POSTURES`, shape (T,).
         dash: from the nose to the dash, metres, shape (T,).
         causes: index into `visibility.CAUSES` for each camera of the outing, shape (T, C, 33).
-        source: of the arms' motion: `recorded.REACH`, or whose they are.
+        source: of the motion: `recorded.REACH`, or whose arms or whole body moved so.
     """
 
     person: Person
@@ -80,11 +81,15 @@ class Extras:
     Attributes:
         arms: real ones, whose motion passengers' arms may have.
         share: of passengers whose arms have.
+        whole: real bodies, as which passengers may move.
+        whole_share: of passengers who do.
         rear: share of rides with one or two more people behind.
     """
 
     arms: Sequence[Arms] = ()
     share: float = 0.0
+    whole: Sequence[Whole] = ()
+    whole_share: float = 0.0
     rear: float = 0.0
 
 
@@ -124,8 +129,8 @@ def go(
     times = np.arange(frames) / fps
     actors, sources = {}, {}
     for seat, person in people.items():
-        motion, sources[seat] = _motion(person.puppet, seated[seat], times, extras, rng)
-        actors[seat] = act(person.puppet, motion, seated[seat].at, times)
+        motion, sits, sources[seat] = _motion(person.puppet, seated[seat], times, extras, rng)
+        actors[seat] = act(person.puppet, motion, sits, times)
     if watch is not None:
         watch(actors.values())
     kinds = rng.permutation(len(views))[:count]
@@ -162,13 +167,16 @@ def behind(crowd: Crowd, front: Collection[int], rng: Generator) -> dict[str, in
 
 def _motion(
     puppet: Puppet, seated: Seated, times: Array, extras: Extras, rng: Generator
-) -> tuple[Motion, str]:
-    """Everything that one person does, and where its arms have it from."""
+) -> tuple[Motion, Callable[[float], Seat], str]:
+    """Everything that one person does, how it sits meanwhile, and where it has its motion from."""
     duration = float(times[-1]) + 1.0
     passenger = seated.wheel is None and not seated.seat.facing
+    if passenger and extras.whole and rng.random() < extras.whole_share:
+        return whole_seated.perform(seated, puppet, extras.whole, duration, rng)
     if passenger and extras.arms and rng.random() < extras.share:
-        return recorded.perform(seated, puppet, extras.arms, duration, rng)
-    return seated.sitter.perform(duration), REACH
+        motion, source = recorded.perform(seated, puppet, extras.arms, duration, rng)
+        return motion, seated.at, source
+    return seated.sitter.perform(duration), seated.at, REACH
 
 
 def act(puppet: Puppet, motion: Motion, sits: Callable[[float], Seat], times: Array) -> Actor:

@@ -53,17 +53,39 @@ def read_arms(path: str | Path, without: Collection[str] = ()) -> tuple[Arms, ..
     Raises:
         SourceError: If it is not of that form.
     """
+    names = [f"{side[0]}_{part}" for side in SIDES for part in _PARTS]
+    return tuple(
+        Arms(subject, fps, _retarget(points.reshape(-1, len(SIDES), len(_PARTS), 3)))
+        for subject, fps, points in read_points(path, names, without)
+    )
+
+
+def read_points(
+    path: str | Path, joints: Sequence[str], without: Collection[str]
+) -> list[tuple[str, float, Array]]:
+    """Read where joints were: subject, frames a second and points in metres, (T, J, 3), a take.
+
+    Takes of one frame, and those in which a joint was lost, are left out.
+
+    Args:
+        path: ``.npz`` as for `read_arms`, whatever its axes.
+        joints: J of ``joint_names``.
+        without: subjects to leave out.
+
+    Raises:
+        SourceError: If it is not of that form, or of nobody else.
+    """
     try:
         with np.load(path, allow_pickle=False) as data:
             values = {name: data[name] for name in _FIELDS}
         names, ends = values["joint_names"].tolist(), np.cumsum(values["clip_frames"])
-        columns = [[names.index(f"{side[0]}_{part}") for part in _PARTS] for side in SIDES]
+        columns = [names.index(joint) for joint in joints]
         if ends[-1] != len(values["joints"]) or len(ends) != len(values["subject"]):
             raise ValueError(f"{ends[-1]} frames of clips, {len(values['joints'])} of joints")
     except (OSError, KeyError, BadZipFile, ValueError, IndexError) as error:
         raise SourceError(
-            f"{path} should be an .npz with {', '.join(_FIELDS)}, and both arms' "
-            f"{', '.join(_PARTS)} among the joints, but is not: {error!r}"
+            f"{path} should be an .npz with {', '.join(_FIELDS)}, and {', '.join(joints)} among "
+            f"the joints, but is not: {error!r}"
         ) from error
     found = []
     for subject, end, count in zip(
@@ -71,10 +93,10 @@ def read_arms(path: str | Path, without: Collection[str] = ()) -> tuple[Arms, ..
     ):
         points = values["joints"][end - count : end].astype(np.float64)[:, columns]
         if subject not in without and count > 1 and np.isfinite(points).all():
-            found.append(Arms(subject, float(values["fps"]), _retarget(points)))
+            found.append((subject, float(values["fps"]), points))
     if not found:
-        raise SourceError(f"{path} should hold arms of somebody else than {sorted(without)}")
-    return tuple(found)
+        raise SourceError(f"{path} should hold motion of somebody else than {sorted(without)}")
+    return found
 
 
 def _retarget(points: Array) -> Array:
@@ -108,9 +130,7 @@ class RecordedHand:
 
     def __call__(self, time: float) -> Hand:
         """The hand at a time; as at the ends beyond them."""
-        place = float(np.clip(time * self.fps, 0.0, len(self.rows) - 1.0))
-        start = min(int(place), len(self.rows) - 2)
-        row = self.rows[start] + (place - start) * (self.rows[start + 1] - self.rows[start])
+        row = row_at(self.rows, time * self.fps)
         return Hand(self.shoulder + self.arm * row[:3], unit(row[3:6]), unit(row[6:9]), _CURL)
 
 
@@ -130,14 +150,12 @@ def perform(
         The motion, and whose arms these are.
     """
     motion = seated.sitter.perform(duration)
-    seated.sitter.spans[:] = [span for span in seated.sitter.spans if not span.side]
-    seated.sitter.done[:] = ["recorded"]
-    seated.sitter.theme = "plain"
+    forget(seated)
     subject = str(rng.choice(sorted({take.subject for take in takes})))
     mine = [take for take in takes if take.subject == subject]
     rows = mine[rng.integers(len(mine))].hands
     while rows.shape[1] < duration * mine[0].fps + 1.0:
-        rows = _joined(rows, mine[rng.integers(len(mine))].hands, mine[0].fps)
+        rows = joined(rows, mine[rng.integers(len(mine))].hands, mine[0].fps)
     chest = seated.sitter.stature.chest
     arm = puppet.length("upperarm01.L", "lowerarm01.L", "wrist.L")
     half = (puppet.rig.rest("upperarm01.L") - puppet.rig.rest("upperarm01.R")) / 2.0
@@ -148,8 +166,23 @@ def perform(
     return replace(motion, left=left, right=right), f"ue_adl_{subject}"
 
 
-def _joined(one: Array, other: Array, fps: float) -> Array:
-    """Two takes with a smooth way from the first to the second."""
+def forget(seated: Seated) -> None:
+    """Whatever somebody's hands were about to do is recorded motion instead: nothing is held."""
+    seated.sitter.spans[:] = [span for span in seated.sitter.spans if not span.side]
+    seated.sitter.done[:] = ["recorded"]
+    seated.sitter.theme = "plain"
+
+
+def joined(one: Array, other: Array, fps: float) -> Array:
+    """Two takes with a smooth way from the first to the second; (..., T, D), frames a second."""
     share = minimum_jerk(np.arange(1, round(_BETWEEN * fps)) / round(_BETWEEN * fps))
-    way = one[:, -1:] + share[:, None] * (other[:, :1] - one[:, -1:])
-    return np.concatenate([one, way, other], axis=1)
+    last, first = one[..., -1:, :], other[..., :1, :]
+    return np.concatenate([one, last + share[:, None] * (first - last), other], axis=-2)
+
+
+def row_at(rows: Array, place: float) -> Array:
+    """The row (D,) at a place between rows (T, D); as at the ends beyond them."""
+    place = float(np.clip(place, 0.0, len(rows) - 1.0))
+    start = min(int(place), len(rows) - 2)
+    row: Array = rows[start] + (place - start) * (rows[start + 1] - rows[start])
+    return row

@@ -90,14 +90,9 @@ class Rig:
         Numbers of the posture and of the seat may each have any leading dimensions, such as time.
         Necks and wrists turn no further than `LIMITS`.
         """
-        turns: dict[str, Array] = {"root": rotation(X, -np.asarray(seat.recline))}
-        lean, sway, twist = np.moveaxis(posture.torso, -1, 0)
-        pelvis = turns["root"]
-        chest = rotation(Z, twist) @ rotation(Y, sway) @ rotation(X, lean - 0.8 * seat.recline)
+        turns, chest = self._trunk(posture.torso, seat)
         nod, tilt, turn = np.moveaxis(posture.head, -1, 0)
         head = rotation(Z, turn) @ rotation(Y, tilt) @ rotation(X, nod)
-        for i, name in enumerate(SPINE):
-            turns[name] = pelvis @ blend(_back(pelvis) @ chest, (i + 1) / len(SPINE))
         bent = within(_back(chest) @ head, LIMITS["neck"])
         for i, name in enumerate(NECK):
             turns[name] = chest @ blend(bent, (i + 1) / len(NECK))
@@ -107,6 +102,27 @@ class Rig:
             turns |= self._arm(turns, seat, hand, side)
         whole = rotation(Z, np.asarray(seat.facing))
         return np.asarray(whole[..., None, :, :] @ self._spread(turns))
+
+    def shoulders(self, torso: Array, seat: Seat) -> Array:
+        """Where the left and the right arm begin, metres from the hip, shape (..., 2, 3).
+
+        Args:
+            torso: as in `Posture`, shape (..., 3).
+            seat: how the person sits; as if it faced ahead.
+        """
+        turns, _ = self._trunk(torso, seat)
+        starts = [self._start(turns, np.zeros(3), f"upperarm01.{side}") for side in "LR"]
+        return np.stack(starts, axis=-2)
+
+    def _trunk(self, torso: Array, seat: Seat) -> tuple[dict[str, Array], Array]:
+        """Rotations of pelvis and spine, and that of the chest, where the spine ends."""
+        pelvis = rotation(X, -np.asarray(seat.recline))
+        lean, sway, twist = np.moveaxis(torso, -1, 0)
+        chest = rotation(Z, twist) @ rotation(Y, sway) @ rotation(X, lean - 0.8 * seat.recline)
+        turns = {"root": pelvis}
+        for i, name in enumerate(SPINE):
+            turns[name] = pelvis @ blend(_back(pelvis) @ chest, (i + 1) / len(SPINE))
+        return turns, chest
 
     def place(self, turns: Array, hip: Array) -> Array:
         """Where the bones begin once posed, metres, shape (..., B, 3)."""

@@ -39,8 +39,9 @@ class Contents:
         cars: Name of the car, a clip.
         cameras: As `kpcomplete.camera.Camera.as_dict`, C a clip.
         causes: Names of what the numbers in the tensor ``causes`` mean.
-        motions: Where the arms' motion is from, a clip: ``reach`` is drawn at random, ``ue_adl_X``
-            is that of a real person; split by it as well as by person.
+        motions: Where the motion is from, a clip: ``reach`` is drawn at random, arms of
+            ``ue_adl_X`` and whole bodies of ``cmu_X`` are those of a real person; split by it as
+            well as by person.
         postures: Names of what the numbers in the tensor ``posture`` mean.
         edition: Of the simulation, see `kpcomplete.cabin.edition`: the same seed of another one
             gives other data of the same bodies.
@@ -81,7 +82,7 @@ class Simulated:
         offset: Metres, standard deviation in each direction, by which a detector's idea of a joint
             differs from that of the simulation; drawn for each camera, clip and joint, so that
             nobody relies on millimetres.
-        motions: Take only clips whose arms have their motion from these, see `Contents.motions`;
+        motions: Take only clips that have their motion from these, see `Contents.motions`;
             None: all.
         seed: Same seed, same cameras.
 
