@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from whole_bodies import write
 
 from kpcomplete.app.simulate import Settings
 from kpcomplete.cabin import whole_seated
@@ -19,33 +20,7 @@ from kpcomplete.cabin.themes import Themed
 from kpcomplete.cabin.whole_body import JOINTS, Columns, read_whole
 from kpcomplete.errors import SettingError, SourceError
 
-#: Metres to the left, up and ahead (CMU's axes) of somebody who stands with hanging arms.
-STANDS = {
-    "neck": (0.0, 0.45, 0.0), "head": (0.0, 0.70, 0.05),
-    "shoulder": (0.18, 0.42, 0.0), "elbow": (0.20, 0.14, -0.03), "wrist": (0.22, -0.12, 0.04),
-    "hand": (0.22, -0.16, 0.05), "hip": (0.09, -0.05, 0.0), "knee": (0.10, -0.48, 0.02),
-    "ankle": (0.10, -0.90, -0.03),
-}  # fmt: skip
 LEGS = ((1.45, 0.45, 0.08, -0.2), (1.6, 0.3, 0.08, -0.2))
-
-
-def write(path, heading=0.0, **changes):
-    """Two takes of A and one of B; all swing their arms, nod and bend their right knees."""
-    frames = 40
-    joints = np.zeros((3 * frames, len(JOINTS), 3))
-    for i, name in enumerate(JOINTS):
-        side, _, part = name.rpartition("_")
-        joints[:, i] = np.array(STANDS[part]) * [-1.0 if side == "r" else 1.0, 1.0, 1.0]
-    swing = np.sin(np.arange(3 * frames) / 5.0)
-    joints[:, JOINTS.index("l_wrist")] += swing[:, None] * [0.0, 0.4, 0.3]
-    joints[:, JOINTS.index("l_hand")] += swing[:, None] * [0.0, 0.4, 0.3]
-    joints[:, JOINTS.index("head"), 2] += 0.05 * swing
-    joints[:, JOINTS.index("r_ankle"), 2] -= 0.2 * (1.0 + swing)
-    joints = joints @ rotation([0.0, 1.0, 0.0], heading).T
-    values = {"joints": joints, "clip_frames": np.array([frames] * 3), "fps": np.array(30.0),
-              "subject": np.array(["A", "A", "B"]), "joint_names": np.array(JOINTS)}  # fmt: skip
-    np.savez(path, **values | changes)
-    return path
 
 
 @given(heading=st.floats(-3.1, 3.1))

@@ -1,106 +1,113 @@
-"""How like real people the simulated ones are: arms beside mocap, what is seen beside sktDD."""
+"""How like real people the simulated ones are: angles beside mocap, what is seen beside sktDD."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kpcomplete.benchmark.joint_angles import (
+    Angles,
+    gathered,
+    of_arms,
+    of_take,
+    of_whole_bodies,
+)
 from kpcomplete.cabin.landmarks import NAMES
 from kpcomplete.data.sktdd import SktDD
-from kpcomplete.data.take import takes
-from kpcomplete.output import whole
+from kpcomplete.data.take import Take, takes
+from kpcomplete.errors import SourceError
+from kpcomplete.output import whole as written
 from kpcomplete.pose import Array
 
 #: View of sktDD -> kind of simulated camera.
 VIEWS = {"mirror": "mirror", "dashboard": "dash", "side": "door"}
+#: Angle -> what it is.
+TITLES = {
+    "elbow": "elbow flexion", "arm": "upper arm from hanging",
+    "lean": "trunk forward, from the median", "twist": "shoulders' twist, from the median",
+}  # fmt: skip
 _JOINTS = [f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee")
            for side in ("right", "left")]  # fmt: skip
-_BINS = np.arange(0, 181, 5)  # degrees
+_BINS = np.arange(-90, 181, 5)  # degrees
 _EVERY = 5  # frames
+_WHOLE = "cmu_"  # how sources of whole-body motion begin
+
+Shares = Mapping[str, Mapping[str, float]]
+Pair = tuple[Angles, Angles]
 
 
 def run(
-    *, simulated: str | Path, mocap: str | Path, sktdd: str | Path, plot: str | Path | None = None
-) -> dict[str, float]:
+    *, simulated: str | Path, mocap: str | Path, sktdd: str | Path,
+    whole: str | Path | None = None, plot: str | Path | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Compare, print the shares, and draw both.
 
     Args:
         simulated: File of ``kpcomplete simulate``.
         mocap: UE_ADL's seated upper bodies, ``.npz``.
         sktdd: Folder of sktDD.
+        whole: CMU's whole bodies, ``.npz``, for those simulated who move as these; None: nobody.
         plot: Picture to write, ``.png``; None: none.
 
     Returns:
         ``elbow_overlap``, ``arm_overlap``: common area of the distributions of elbow flexion and of
-        the upper arm's angle from hanging, simulated and UE_ADL, 0..1. ``visible_gap``: mean
-        difference of the share of frames in which a driver's joint is seen (simulated, truth) and
-        found (sktDD, OpenPose), over views and joints: cars and cameras differ, so 0 is not to be
-        expected.
+        the upper arm's angle from hanging, simulated and UE_ADL, 0..1. ``whole_elbow_overlap``,
+        ``whole_arm_overlap``: the same of raised arms, ``whole_lean_overlap``,
+        ``whole_twist_overlap``: of the trunk, of people who move as CMU's whole bodies beside the
+        same subjects; only where there are some. Arms that hang are left out: they rest in laps
+        of those who sit. ``visible_gap``: mean difference of the share of frames in which a
+        driver's joint is seen (simulated, truth) and found (sktDD, OpenPose), over views and
+        joints: cars and cameras differ, so 0 is not to be expected.
 
     Raises:
         SourceError: If a file is not what it should be.
     """
-    made, real = _made_arms(simulated), _real_arms(mocap)
-    seen, found = _seen(simulated), _found(sktdd)
+    people = list(takes(simulated))
+    pairs = {"": (_made(people), of_arms(mocap, _EVERY))}
+    moved = {take.motion for take in people if take.motion.startswith(_WHOLE)}
+    if whole is not None and moved:
+        pairs["whole_"] = (
+            gathered([of_take(take, _EVERY, True) for take in people if take.motion in moved]),
+            of_whole_bodies(whole, moved, _EVERY),
+        )
+    seen, found = _seen(people, simulated), _found(sktdd)
     print(f"{'view':<11}{'joint':<16}{'simulated':>10}{'sktDD':>8}")
     for view, joints in found.items():
         for joint, share in joints.items():
             print(f"{view:<11}{joint:<16}{seen[view][joint]:>10.2f}{share:>8.2f}")
     if plot is not None:
-        _plot(plot, (made, real), (seen, found))
+        _plot(plot, list(pairs.values()), (seen, found))
     gaps = [
         abs(seen[view][joint] - share) for view in found for joint, share in found[view].items()
     ]
-    return {
-        "elbow_overlap": _overlap(made["elbow"], real["elbow"]),
-        "arm_overlap": _overlap(made["arm"], real["arm"]),
-        "visible_gap": float(np.mean(gaps)),
+    overlaps = {
+        f"{name}{angle}_overlap": _overlap(made[angle], real[angle])
+        for name, (made, real) in pairs.items()
+        for angle in real
     }
+    return overlaps | {"visible_gap": float(np.mean(gaps))}
 
 
-def _angles(shoulder: Array, elbow: Array, wrist: Array, down: Array) -> dict[str, Array]:
-    """Elbow flexion (0 is stretched) and the upper arm's angle from hanging, degrees."""
-    upper, lower = elbow - shoulder, wrist - elbow
-    return {"elbow": _angle(upper, lower), "arm": _angle(upper, np.broadcast_to(down, upper.shape))}
+def _made(people: Sequence[Take]) -> Angles:
+    """Arms of those who do not move as whole bodies."""
+    rows = [of_take(take, _EVERY) for take in people if not take.motion.startswith(_WHOLE)]
+    return {name: values for name, values in gathered(rows).items() if name in ("elbow", "arm")}
 
 
-def _angle(one: Array, other: Array) -> Array:
-    length = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-    cosine = (one * other).sum(axis=-1) / np.maximum(length, 1e-9)
-    return np.asarray(np.degrees(np.arccos(cosine.clip(-1, 1))))
-
-
-def _made_arms(file: str | Path) -> dict[str, Array]:
-    rows: dict[str, list[Array]] = {"elbow": [], "arm": []}
-    for take in takes(file):
-        points = take.cabin[::_EVERY].astype(np.float64)
-        for side in ("left", "right"):
-            arm = [points[:, NAMES.index(f"{side}_{n}")] for n in ("shoulder", "elbow", "wrist")]
-            for name, values in _angles(arm[0], arm[1], arm[2], np.array([0, 0, -1.0])).items():
-                rows[name].append(values)
-    return {name: np.concatenate(values) for name, values in rows.items()}
-
-
-def _real_arms(file: str | Path) -> dict[str, Array]:
-    with np.load(file, allow_pickle=False) as stored:
-        names, joints = list(stored["joint_names"]), stored["joints"][::_EVERY].astype(np.float64)
-    rows: dict[str, list[Array]] = {"elbow": [], "arm": []}
-    for side in "lr":
-        arm = [joints[:, names.index(f"{side}_{n}")] for n in ("shoulder", "elbow", "wrist")]
-        for name, values in _angles(arm[0], arm[1], arm[2], np.array([0, -1.0, 0])).items():
-            rows[name].append(values[np.isfinite(values)])
-    return {name: np.concatenate(values) for name, values in rows.items()}
-
-
-def _seen(file: str | Path) -> dict[str, dict[str, float]]:
+def _seen(people: Sequence[Take], file: str | Path) -> dict[str, dict[str, float]]:
     """View -> joint -> share of frames in which the driver's joint is seen."""
-    rows: dict[str, list[Array]] = {view: [] for view in VIEWS}
-    for take in takes(file):
-        for view, kind in VIEWS.items():
-            if take.seat == "driver" and take.camera.name == kind:
-                rows[view].append(take.visible)
-    shares = {view: np.concatenate(found).mean(axis=0) for view, found in rows.items() if found}
-    return {view: {j: float(s[NAMES.index(j)]) for j in _JOINTS} for view, s in shares.items()}
+    shares = {}
+    for view, kind in VIEWS.items():
+        rows = [t.visible for t in people if t.seat == "driver" and t.camera.name == kind]
+        if not rows:
+            raise SourceError(
+                f"{file} should have rides at which each of {sorted(VIEWS.values())} looks, but "
+                f"has none with {kind}: simulate more rides or cameras"
+            )
+        share = np.concatenate(rows).mean(axis=0)
+        shares[view] = {joint: float(share[NAMES.index(joint)]) for joint in _JOINTS}
+    return shares
 
 
 def _found(folder: str | Path) -> dict[str, dict[str, float]]:
@@ -119,28 +126,35 @@ def _overlap(one: Array, other: Array) -> float:
     return float(np.minimum(shares[0], shares[1]).sum())
 
 
-def _plot(
-    path: str | Path,
-    arms: tuple[Mapping[str, Array], Mapping[str, Array]],
-    shares: tuple[Mapping[str, Mapping[str, float]], Mapping[str, Mapping[str, float]]],
-) -> None:
+def _plot(path: str | Path, pairs: Sequence[Pair], shares: tuple[Shares, Shares]) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 7), layout="constrained")
-    axes = figure.subplots(2, 3)
-    for ax, name in zip(axes[0], ("elbow", "arm"), strict=False):
-        for values, label in zip(arms, ("simulated", "UE_ADL"), strict=True):
-            ax.hist(values[name], _BINS, density=True, histtype="step", lw=2, label=label)
-        ax.set_title({"elbow": "elbow flexion", "arm": "upper arm from hanging"}[name])
-        ax.set_xlabel("degrees")
-        ax.legend()
-    axes[0, 2].axis("off")
-    for ax, view in zip(axes[1], VIEWS, strict=True):
-        place = np.arange(len(_JOINTS))
-        for shift, found, label in zip((-0.2, 0.2), shares, ("simulated", "sktDD"), strict=True):
-            ax.bar(place + shift, [found[view][j] for j in _JOINTS], 0.4, label=label)
-        ax.set_xticks(place, [j.replace("_", " ") for j in _JOINTS], rotation=60)
-        ax.set_title(f"driver's joints seen, {view}")
-        ax.legend()
-    with whole(path) as temporary:
+    figure = Figure(figsize=(18, 4 + 3.5 * len(pairs)), layout="constrained")
+    axes = figure.subplots(len(pairs) + 1, 4, squeeze=False)
+    for row, pair, real in zip(axes, pairs, ("UE_ADL", "CMU"), strict=False):
+        for ax, name in zip(row, pair[1], strict=False):
+            _draw_angles(ax, name, pair, real)
+    for ax, view in zip(axes[-1], VIEWS, strict=False):
+        _draw_shares(ax, view, shares)
+    for ax in axes.flat:
+        ax.set_visible(ax.has_data())
+    with written(path) as temporary:
         figure.savefig(temporary, dpi=90, format="png")
+
+
+def _draw_angles(ax: Any, name: str, pair: Pair, real: str) -> None:
+    for angles, label in zip(pair, ("simulated", real), strict=True):
+        ax.hist(angles[name], _BINS, density=True, histtype="step", lw=2, label=label)
+    ax.set_title(TITLES[name])
+    ax.set_xlim(*((0, 180) if name in ("elbow", "arm") else (-60, 60)))
+    ax.set_xlabel("degrees")
+    ax.legend()
+
+
+def _draw_shares(ax: Any, view: str, shares: tuple[Shares, Shares]) -> None:
+    place = np.arange(len(_JOINTS))
+    for shift, found, label in zip((-0.2, 0.2), shares, ("simulated", "sktDD"), strict=True):
+        ax.bar(place + shift, [found[view][j] for j in _JOINTS], 0.4, label=label)
+    ax.set_xticks(place, [j.replace("_", " ") for j in _JOINTS], rotation=60)
+    ax.set_title(f"driver's joints seen, {view}")
+    ax.legend()

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from kpcomplete.cabin import sight, strangers
 from kpcomplete.cabin.cameras import CAMERAS, Camera, draw_camera
 from kpcomplete.cabin.crowd import Crowd
 from kpcomplete.cabin.landmarks import NAMES
-from kpcomplete.cabin.outing import act, around, go
+from kpcomplete.cabin.outing import Extras, act, around, go
 from kpcomplete.cabin.puppet import Wardrobe
 from kpcomplete.cabin.rays import Balls
 from kpcomplete.cabin.render import Renderer
@@ -19,16 +20,20 @@ from kpcomplete.cabin.ride import Moment, Ride
 from kpcomplete.cabin.sight import Actor
 from kpcomplete.cabin.things import held
 from kpcomplete.cabin.visibility import CAUSES, OUTSIDE, VISIBLE
+from kpcomplete.cabin.whole_body import read_whole
 from kpcomplete.pose import Array
 
 log = logging.getLogger(__name__)
 _SIZE, _FPS = (640, 480), 30.0
+_PLAIN = Extras()
 _BEFORE = 0.10  # metres: what is nearer than that before a joint is its own flesh
 _EDGE, _STEP = 4, 0.03  # pixels about a joint in which the drawn depth changes by less, metres
 _DEEP = 0.03  # metres that a wrist may be within the trunk: clothes and flesh give way
 
 
-def run(*, rides: int = 20, quick: bool = False, seed: int = 0) -> dict[str, float]:
+def run(
+    *, rides: int = 20, quick: bool = False, seed: int = 0, whole: str | Path | None = None
+) -> dict[str, float]:
     """Measure the simulated cabin, and print how often solids and surfaces disagree.
 
     Speeds are frames a second of CPU time of one core, which other work on the machine does not
@@ -38,6 +43,7 @@ def run(*, rides: int = 20, quick: bool = False, seed: int = 0) -> dict[str, flo
         rides: How many are drawn and ray-cast, all strangers, cameras in turn.
         quick: Two rides.
         seed: Of the rides.
+        whole: CMU's whole bodies, ``.npz``, as which passengers move as well; None: they do not.
 
     Returns:
         ``keypoint_fps``: occupant-frames with labels and what hides each joint from two cameras.
@@ -47,11 +53,33 @@ def run(*, rides: int = 20, quick: bool = False, seed: int = 0) -> dict[str, flo
         the drawn picture agree on whether something is before them. ``proxy_agree``: share of all
         joints where solids and ray-cast surfaces agree on whether they are seen; ``proxy_inside``:
         among those in the image; ``proxy_cause``: agree on the cause as well. ``penetrating``:
-        share of occupant-frames with a wrist inside the own trunk.
+        share of occupant-frames with a wrist inside the own trunk; with `whole`, too,
+        ``passenger_penetrating`` and ``whole_penetrating``: of passengers in 60 rides, half of
+        them with people behind, who do what is drawn and who move as whole bodies.
     """
     rides = 2 if quick else rides
     speed, penetrating = _keypoints(8 if quick else 40, seed)
-    return {"keypoint_fps": speed, **_surfaces(rides, seed), "penetrating": penetrating}
+    found = {"keypoint_fps": speed, **_surfaces(rides, seed), "penetrating": penetrating}
+    if whole is not None:
+        bodies = read_whole(whole)
+        for name, share in (("passenger_penetrating", 0.0), ("whole_penetrating", 1.0)):
+            extras = Extras(whole=bodies, whole_share=share, rear=0.5)
+            found[name] = _passengers(8 if quick else 60, seed, extras)
+    return found
+
+
+def _passengers(rides: int, seed: int, extras: Extras) -> float:
+    """Share of the frames of all but drivers in which a wrist is inside the trunk."""
+    crowd, frames = Crowd(24, 4, seed), 240
+    return float(
+        np.mean(
+            [
+                _deep(actor).mean()
+                for number in range(rides)
+                for actor in crowd_actors(crowd, number, frames, extras)[1:]
+            ]
+        )
+    )
 
 
 def _keypoints(rides: int, seed: int) -> tuple[float, float]:
@@ -71,10 +99,12 @@ def _keypoints(rides: int, seed: int) -> tuple[float, float]:
     return 2 * frames * rides / cpu, float(np.mean(deep))
 
 
-def crowd_actors(crowd: Crowd, number: int, frames: int) -> Sequence[Actor]:
-    """Both people of a ride as `go` sees them."""
+def crowd_actors(
+    crowd: Crowd, number: int, frames: int, extras: Extras = _PLAIN
+) -> Sequence[Actor]:
+    """The people of a ride as `go` sees them, the driver first."""
     seen: list[Actor] = []
-    go(crowd, number, frames, _FPS, list(CAMERAS), 1, _SIZE, seen.extend)
+    go(crowd, number, frames, _FPS, list(CAMERAS), 1, _SIZE, seen.extend, extras)
     return seen
 
 

@@ -77,22 +77,22 @@ def read_whole(path: str | Path, without: Collection[str] = ()) -> tuple[Whole, 
     found = tuple(
         Whole(subject, fps, _retarget(piece))
         for subject, fps, points in read_points(path, JOINTS, without)
-        for piece in _pieces(points, fps)
+        for piece in pieces(points, fps)
     )
     if not found:
         raise SourceError(f"{path} should hold {SHORT} s of motion without jumps, but does not")
     return found
 
 
-def _pieces(points: Array, fps: float) -> list[Array]:
+def pieces(points: Array, fps: float) -> list[Array]:
     """The parts of a take (T, J, 3) between jumps, that are not too short."""
     wrists, shoulders = (
         points[:, [JOINTS.index(f"{side[0]}_{part}") for side in SIDES]]
         for part in ("wrist", "shoulder")
     )
     speed = np.linalg.norm(np.diff(wrists - shoulders, axis=0), axis=-1).max(axis=1) * fps
-    pieces = np.split(points, np.flatnonzero(speed > JUMP) + 1)
-    return [piece for piece in pieces if len(piece) >= max(2.0, SHORT * fps)]
+    parts = np.split(points, np.flatnonzero(speed > JUMP) + 1)
+    return [part for part in parts if len(part) >= max(2.0, SHORT * fps)]
 
 
 def limited(values: Array, ranges: ArrayLike) -> Array:
@@ -109,9 +109,16 @@ def turned(vectors: Array, angle: Array) -> Array:
     return np.asarray(np.einsum("tij,t...j->t...i", turn, vectors))
 
 
+def facing(points: Array) -> Array:
+    """Points (T, J, 3), Y up, in the frame of the hips: x to the left one, y back, z up."""
+    points = np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
+    across = points[:, JOINTS.index("l_hip")] - points[:, JOINTS.index("r_hip")]
+    return turned(points, -np.arctan2(across[:, 1], across[:, 0]))
+
+
 def _retarget(points: Array) -> Array:
     """`Whole.rows` of `JOINTS`, metres, Y up, shape (T, J, 3)."""
-    at = {name: _facing(points)[:, i] for i, name in enumerate(JOINTS)}
+    at = {name: facing(points)[:, i] for i, name in enumerate(JOINTS)}
     both = {
         part: np.stack([at[f"{side[0]}_{part}"] for side in SIDES], axis=1)
         for part in (*_ARM, *_LEG)
@@ -135,13 +142,6 @@ def _retarget(points: Array) -> Array:
         ],
         axis=1,
     )
-
-
-def _facing(points: Array) -> Array:
-    """Points (T, J, 3), Y up, in the frame of the hips: x to the left one, y back, z up."""
-    points = np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
-    across = points[:, JOINTS.index("l_hip")] - points[:, JOINTS.index("r_hip")]
-    return turned(points, -np.arctan2(across[:, 1], across[:, 0]))
 
 
 def _leans(up: Array) -> Array:

@@ -24,6 +24,7 @@ class Take:
         seat: ``driver``, ``passenger``, ``rear_left`` or ``rear_right``.
         occupant: Class of the person, see `kpcomplete.cabin.anthropometry`.
         theme: What is done often.
+        motion: Where the motion is from, see `kpcomplete.data.simulated.Contents.motions`.
         car: Name of the car.
         ride: Number of the ride; all takes of a ride show the same moments.
         fps: Frames per second.
@@ -40,6 +41,7 @@ class Take:
     seat: str
     occupant: str
     theme: str
+    motion: str
     car: str
     ride: int
     fps: float
@@ -86,6 +88,7 @@ def takes(file: str | Path) -> Iterator[Take]:
                 seat=about.seats[i],
                 occupant=about.occupants[i],
                 theme=about.themes[i],
+                motion=about.motions[i] if about.motions else "reach",
                 car=about.cars[i],
                 ride=about.rides[i],
                 fps=about.fps,
