@@ -21,10 +21,15 @@ class Detector:
 
     causes = ("visible", "self", "vehicle", "other", "outside")
 
+    def __init__(self, views=("mirror passenger",)):
+        self.views = views
+        self.told = []
+
     def reseed(self, step):
         self.step = step
 
-    def draw(self, cause, times):
+    def draw(self, cause, times, view=None):
+        self.told += view.tolist()
         assert times[0, 1] - times[0, 0] == pytest.approx(1 / 30)
         offset = torch.stack([cause.double(), torch.zeros(cause.shape).double()], dim=-1)
         return offset, torch.where(cause == 4, 0.1, 0.9)
@@ -74,6 +79,16 @@ def test_a_detector_reports_what_it_is_sure_of(file):
     across = (true[:, 11] - true[:, 12]).norm(dim=-1).median()
     usual = torch.maximum(1.5 * (nose - neck).norm(dim=-1).median(), across)
     torch.testing.assert_close(unit, (2 * usual).expand(len(unit)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("views", "told"),
+    [(("camera driver", "camera passenger"), 1), (("mirror passenger",), -1)],
+)
+def test_a_detector_is_told_which_camera_sees_whom_if_it_knows_them(file, views, told):
+    detector = Detector(views)
+    Occupants(file=file, detector=detector).load()
+    assert detector.told == [told, told]
 
 
 def test_frames_are_thinned_out(file):

@@ -1,152 +1,118 @@
 """Tables of a detector's noise from pairs of what it found and what is true."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
-from scipy.special import ndtri
 
-from kpcomplete import metric
-from kpcomplete.cabin.visibility import CAUSES as NAMED
-from kpcomplete.corruption.mediapipe_noise import CAUSES, NoiseTables
-from kpcomplete.errors import SettingError
+from kpcomplete.benchmark.noise_pairs import Pairs, Samples, samples
+from kpcomplete.benchmark.noise_terms import (
+    CELLS,
+    KIND,
+    additions,
+    deviation,
+    people,
+    quantiles,
+    rows_of,
+    scores,
+    terms,
+    unmixed,
+)
+from kpcomplete.benchmark.noise_ties import between, over_time
+from kpcomplete.corruption.noise_tables import CAUSES, CUTS, DEGREES, VIEWS, NoiseTables
 from kpcomplete.pose import Array
-from kpcomplete.skeleton import CANONICAL, Skeleton
-from kpcomplete.staged import Scene
 
-RANKS = 65  # of the quantiles
-_FEW = 200  # samples of a joint under a cause; with fewer, those of all joints are taken
-_LAGS = (0.1, 1.0)  # seconds, at which correlation over time is measured
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Pairs:
-    """One scene: what was found against what is true.
-
-    Attributes:
-        offset: ``[T, 33, 2]`` body units; NaN where nothing was found.
-        confidence: ``[T, 33]`` as reported.
-        cause: ``[T, 33]`` index into `kpcomplete.corruption.mediapipe_noise.CAUSES`.
-        fps: Frames a second.
-    """
-
-    offset: Array
-    confidence: Array
-    cause: Array
-    fps: float
-
-    @property
-    def found(self) -> Array:
-        """``[T, 33]`` whether anything was found."""
-        return np.asarray(np.isfinite(self.offset[..., 0]))
-
-    @property
-    def distance(self) -> Array:
-        """``[T, 33]`` body units."""
-        return np.asarray(np.linalg.norm(self.offset, axis=-1))
+RANKS = 65  # of the distributions
+KNOWN = ("hidden", "cut", "view", "side")
+"""What errors depend on besides the cause: occlusion, truncation, and view, right and left apart.
+"""
+_LEVELS = {"hidden": len(DEGREES) + 1, "cut": len(CUTS) + 1, "view": len(VIEWS)}
+_FARTHEST = 30.0  # body units: what lies beside the camera is projected anywhere
+_FEW = 8  # people of a view, whose direction is drawn to that of all views
 
 
-def pairs(scene: Scene) -> Pairs:
-    """Return a scene's pairs.
-
-    Raises:
-        SettingError: If it does not say what hides its joints.
-    """
-    if scene.cause is None:
-        raise SettingError(
-            f"{scene.person} must say what hides its joints, but an old version of `kpcomplete "
-            "stage` drew it: draw it anew"
-        )
-    merged = ["other" if name == "object" else name for name in NAMED]
-    index = np.array([CAUSES.index(name) for name in merged])
-    unit = metric.body_unit(scene.truth, Skeleton.load(CANONICAL))
-    return Pairs(
-        offset=(scene.keypoints - scene.truth) / unit,
-        confidence=scene.confidence,
-        cause=index[scene.cause],
-        fps=scene.fps,
-    )
-
-
-def fit(scenes: Sequence[Pairs]) -> NoiseTables:
-    """Return the tables that describe scenes; left and right are taken together."""
-    skeleton = Skeleton.load(CANONICAL)
-    other = np.array([skeleton.index(_mirrored(name)) for name in skeleton.joints])
-    sides = np.array([("left" in name) - float("right" in name) for name in skeleton.joints])
-    found = np.concatenate([scene.found for scene in scenes])
-    cause = np.concatenate([scene.cause for scene in scenes])
-    offset = np.concatenate([scene.offset for scene in scenes])
-    sure = np.concatenate([scene.confidence for scene in scenes])
-    far = np.linalg.norm(offset, axis=-1)
-    shape = (33, len(CAUSES))
-    distance, confidence = np.zeros((2, *shape, RANKS))
-    drift, together = np.zeros((*shape, 2)), np.zeros(shape)
-    scores = np.full((2, *far.shape), np.nan)
-    for joint in range(33):
-        for what in range(len(CAUSES)):
-            both = (cause == what) & found
-            mine = np.zeros_like(both)
-            mine[:, [joint, other[joint]]] = both[:, [joint, other[joint]]]
-            if mine.sum() < _FEW:
-                mine = both
-            if not mine.any():
-                mine = found
-            grid = np.linspace(0.0, 1.0, RANKS)
-            distance[joint, what] = np.quantile(far[mine], grid)
-            confidence[joint, what] = np.quantile(sure[mine], grid)
-            together[joint, what] = np.corrcoef(_normal(far[mine]), _normal(sure[mine]))[0, 1]
-            drift[joint, what] = _drift(offset, mine, sides[joint] * sides < 0)
-            here = both[:, joint]
-            for row, (values, table) in enumerate(((far, distance), (sure, confidence))):
-                rank = np.interp(values[here, joint], table[joint, what], grid)
-                scores[row, here, joint] = ndtri(np.clip(rank, 0.01, 0.99))
-    tie = np.nan_to_num(together)[np.arange(33), cause]
-    own = (scores[1] - tie * scores[0]) / np.sqrt(np.maximum(1 - tie**2, 0.05))
-    ways = offset[..., 0] / np.maximum(far, 1e-6)
-    rows = [scores[0], own, np.sqrt(2.0) * (ways - np.nanmean(ways, axis=0))]
-    ends = np.cumsum([len(scene.cause) for scene in scenes])[:-1]
-    lasting, seconds = zip(*(_over_time(row, ends, scenes) for row in rows), strict=True)
-    counts = np.stack([(cause == what).mean(axis=0) for what in range(len(CAUSES))], axis=1)
-    return NoiseTables(
-        distance=_tensor(distance), confidence=_tensor(confidence), drift=_tensor(drift),
-        together=_tensor(np.nan_to_num(together).clip(-0.98, 0.98)),
-        near=_tensor(np.stack([_between(row) for row in rows])),
-        lasting=_tensor(np.array(lasting)), seconds=_tensor(np.array(seconds)),
-        causes=_tensor((counts + counts[other]) / 2),
-    )  # fmt: skip
-
-
-def _mirrored(name: str) -> str:
-    for one, two in (("left", "right"), ("right", "left")):
-        if one in name:
-            return name.replace(one, two)
-    return name
-
-
-def _normal(values: Array) -> Array:
-    """Normal scores of values by their ranks."""
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    return np.asarray(ndtri((order + 0.5) / len(values)))
-
-
-def _drift(offset: Array, mine: Array, mirrored: Array) -> Array:
-    """Mean of the normal vector whose direction is distributed as the offsets'.
+def fit(scenes: Sequence[Pairs], known: Collection[str] = KNOWN) -> NoiseTables:
+    """Return the tables that describe scenes.
 
     Args:
-        offset: ``[N, 33, 2]``.
-        mine: ``[N, 33]`` which of them count.
-        mirrored: ``[33]`` joints whose left is right.
+        scenes: With at least one joint found.
+        known: Which of `KNOWN` distance and visibility may depend on, besides the cause.
     """
-    ways = offset * np.stack([np.where(mirrored, -1.0, 1.0), np.ones(33)], axis=-1)
-    ways = ways[mine] / np.maximum(np.linalg.norm(ways[mine], axis=-1, keepdims=True), 1e-6)
-    mean = ways.mean(axis=0)
-    length = float(np.linalg.norm(mean))
+    data = samples(scenes)
+    parts = {name: t for name, t in terms(data, "side" in known).items() if name in known}
+    both, rests, tables = [], [], []
+    for values in (data.far, data.sure):
+        measured = quantiles(values, data)
+        score = scores(values, measured, data)
+        added = additions(score, parts, data)
+        shift = sum(
+            (added[n][data.joint, data.cause, t.cell % _LEVELS[n]] for n, t in parts.items()),
+            np.zeros(len(score)),
+        )
+        spread = deviation(score - shift, data)
+        rests.append((score - shift) / spread[data.joint, data.cause])
+        both.append({**added, "spread": spread})
+        tables.append(unmixed(measured, shift, spread, data, RANKS))
+    added = {
+        name: np.stack([one.get(name, np.zeros((33, len(CAUSES), levels))) for one in both])
+        for name, levels in _LEVELS.items()
+    }
+    together = _together(rests[0], rests[1], data)
+    drift = _drift(data)
+    over, near = _ties(rests, together, data, scenes)
+    found = {
+        "distance": tables[0].clip(max=_FARTHEST), "confidence": tables[1], **added, "drift": drift,
+        "spread": np.stack([one["spread"] for one in both]), "together": together, "near": near,
+        "lasting": over[:, 0], "seconds": over[:, 1], "power": over[:, 2],
+        "causes": _often(scenes),
+        "views": np.bincount([s.view for s in scenes], minlength=len(VIEWS)) / len(scenes),
+    }  # fmt: skip
+    return NoiseTables(**{k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in found.items()})
+
+
+def _together(far: Array, sure: Array, data: Samples) -> Array:
+    """Correlation of the scores of distance and visibility, ``[33, 5]``."""
+    found = np.zeros(CELLS)
+    cell = KIND[data.joint] * len(CAUSES) + data.cause
+    count = people(cell, data.person, CELLS)
+    for number, rows in rows_of(cell, CELLS):
+        one, two = far[rows] - far[rows].mean(), sure[rows] - sure[rows].mean()
+        tie = (one * two).mean() / max(float(one.std() * two.std()), 1e-6)
+        found[number] = tie * count[number] / (count[number] + 2)
+    return np.asarray(found.reshape(33, len(CAUSES))[KIND].clip(-0.98, 0.98))
+
+
+def _drift(data: Samples) -> Array:
+    """Mean ``[33, 5, V, 2]`` of the normal vector whose direction is distributed as offsets'."""
+    mirrored = np.where(np.arange(33) == KIND, 1.0, -1.0)  # right joints: their x is turned round
+    ways = data.offset / np.maximum(data.far, 1e-6)[:, None]
+    flip = np.stack([mirrored, np.ones(33)], axis=-1)
+    kind, turned = KIND[data.joint], ways * flip[data.joint]
+    top = _mean_ways(kind, turned, 33, people(kind, data.person, 33), 2)
+    cell = kind * len(CAUSES) + data.cause
+    count = people(cell, data.person, CELLS)
+    top = _mean_ways(cell, turned, CELLS, count, 2, np.repeat(top, len(CAUSES), axis=0))
+    top = top.reshape(33, len(CAUSES), 2)[KIND] * flip[:, None]
+    cells = CELLS * len(VIEWS)
+    cell = (data.joint * len(CAUSES) + data.cause) * len(VIEWS) + data.view
+    parent = np.repeat(top.reshape(CELLS, 2), len(VIEWS), axis=0)
+    mean = _mean_ways(cell, ways, cells, people(cell, data.person, cells), _FEW, parent)
+    length = np.linalg.norm(mean, axis=-1)
     grid = np.linspace(0.0, 4.0, 81)
-    rng = np.random.default_rng(0)
-    normal = rng.standard_normal((4000, 2))
+    normal = np.random.default_rng(0).standard_normal((4000, 2))
     lengths = [_resultant(normal + np.array([m, 0.0])) for m in grid]
-    return np.asarray(mean / max(length, 1e-6) * np.interp(length, lengths, grid))
+    scale = np.interp(length, lengths, grid) / np.maximum(length, 1e-6)
+    return np.asarray((mean * scale[:, None]).reshape(33, len(CAUSES), len(VIEWS), 2))
+
+
+def _mean_ways(
+    cell: Array, ways: Array, cells: int, count: Array, few: int, parent: Array | float = 0.0
+) -> Array:
+    """Mean directions ``[cells, 2]``; those of few people are drawn to their parents'."""
+    sums = np.stack([np.bincount(cell, ways[:, i], cells) for i in range(2)], axis=-1)
+    own = sums / np.maximum(np.bincount(cell, minlength=cells), 1)[:, None]
+    weight = count[:, None]
+    return np.asarray((own * weight + np.asarray(parent) * few) / (weight + few))
 
 
 def _resultant(vectors: Array) -> float:
@@ -154,33 +120,28 @@ def _resultant(vectors: Array) -> float:
     return float(units[:, 0].mean())
 
 
-def _over_time(row: Array, ends: Array, scenes: Sequence[Pairs]) -> tuple[float, float]:
-    """Share of variance that stays for a scene, and seconds until the rest is forgotten."""
-    sums = np.zeros((2, 2))
-    for part, scene in zip(np.split(row, ends), scenes, strict=True):
-        for which, seconds in enumerate(_LAGS):
-            lag = max(1, round(seconds * scene.fps))
-            product = part[lag:] * part[:-lag]
-            sums[which] += np.nansum(product), np.isfinite(product).sum()
-    whole = np.nanmean(row**2)
-    near, late = (sums[:, 0] / np.maximum(sums[:, 1], 1) / whole).clip(0.01, 0.99)
-    stays = min(late, 0.98 * near)
-    share = max((near - stays) / (1 - stays), 0.02)
-    return float(stays), float(-_LAGS[0] / np.log(min(share, 0.98)))
+def _ties(
+    rests: Sequence[Array], together: Array, data: Samples, scenes: Sequence[Pairs]
+) -> tuple[Array, Array]:
+    """How distance, visibility and direction last, ``[3, 3]``, and are tied, ``[3, 33, 33]``."""
+    tie = together[data.joint, data.cause]
+    own = (rests[1] - tie * rests[0]) / np.sqrt(np.maximum(1 - tie**2, 0.05))
+    ways = data.offset[:, 0] / np.maximum(data.far, 1e-6)
+    cell = (data.joint * len(CAUSES) + data.cause) * len(VIEWS) + data.view
+    count = np.maximum(np.bincount(cell, minlength=CELLS * len(VIEWS)), 1)
+    ways = np.sqrt(2.0) * (ways - (np.bincount(cell, ways) / count[: cell.max() + 1])[cell])
+    over, near = [], []
+    for values in (rests[0], own, ways):
+        whole = np.full(data.found.shape, np.nan)
+        whole[data.found] = values
+        over.append(over_time(whole, scenes))
+        near.append(between(whole))
+    return np.array(over), np.stack(near)
 
 
-def _between(row: Array) -> Array:
-    """Correlation between joints, made positive definite."""
-    known = np.isfinite(row)
-    filled = np.where(known, row, 0.0)
-    count = known.astype(float).T @ known
-    product = filled.T @ filled / np.maximum(count, 1)
-    scale = np.sqrt(np.maximum(np.diag(product), 1e-6))
-    values, vectors = np.linalg.eigh(product / np.outer(scale, scale))
-    matrix = (vectors * np.maximum(values, 0.02)) @ vectors.T
-    scale = np.sqrt(np.diag(matrix))
-    return np.asarray(matrix / np.outer(scale, scale))
-
-
-def _tensor(array: Array) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(array, np.float32))
+def _often(scenes: Sequence[Pairs]) -> Array:
+    """How often each joint is hidden by what, ``[33, 5]``, left and right together."""
+    cause = np.concatenate([scene.cause for scene in scenes])
+    counts = np.stack([(cause == what).mean(axis=0) for what in range(len(CAUSES))], axis=1)
+    other = np.array([np.flatnonzero(KIND[j] == KIND)[[0, -1]] for j in range(33)])  # [33, 2]
+    return np.asarray(counts[other].mean(axis=1))

@@ -1,66 +1,14 @@
 """Err as MediaPipe does in cars, by what hides a joint: fitted to simulated drives."""
 
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
-from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.corruption.noise_tables import CAUSES, VIEWS, NoiseTables
 from kpcomplete.corruption.seeded import Seeded, check_share
-from kpcomplete.errors import ModelFileError
-
-#: What a joint may be hidden by; the names are those of `kpcomplete.cabin.visibility`, where what
-#: other people hide and what is held are one.
-CAUSES = ("visible", "self", "vehicle", "other", "outside")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NoiseTables:
-    """What `kpcomplete.benchmark.detector_noise` fits; the canonical skeleton's joints.
-
-    Attributes:
-        distance: ``[33, 5, Q]`` quantiles of the distance from the true place, body units, at even
-            ranks from 0 to 1, by joint and by what hides it.
-        confidence: ``[33, 5, Q]`` quantiles of the reported visibility.
-        drift: ``[33, 5, 2]`` mean of the normally distributed vector along which a joint is
-            off: where it is off to, and how surely.
-        together: ``[33, 5]`` correlation of distance and confidence, as normal scores.
-        near: ``[3, 33, 33]`` correlation between joints: of distance, confidence, direction.
-        lasting: ``[3]`` share of the variance that stays for a whole scene, likewise.
-        seconds: ``[3]`` after which what does not stay is forgotten (to 1/e), likewise.
-        causes: ``[33, 5]`` how often each joint is hidden by what.
-    """
-
-    distance: Float[Tensor, "joint cause rank"]
-    confidence: Float[Tensor, "joint cause rank"]
-    drift: Float[Tensor, "joint cause 2"]
-    together: Float[Tensor, "joint cause"]
-    near: Float[Tensor, "3 joint joint"]
-    lasting: Float[Tensor, "3"]
-    seconds: Float[Tensor, "3"]
-    causes: Float[Tensor, "joint cause"]
-
-    @classmethod
-    def load(cls, weights: str | Path) -> "NoiseTables":
-        """Read a file, or one that comes with kpcomplete by its name.
-
-        Raises:
-            ModelFileError: If there is none, or it holds something else.
-        """
-        path = Path(str(files("kpcomplete.weights"))) / f"{weights}.safetensors"
-        path = path if path.is_file() else Path(weights)
-        try:
-            tensors = {name: tensor.float() for name, tensor in load(path.read_bytes()).items()}
-            return cls(**tensors)
-        except (OSError, SafetensorError, TypeError) as error:
-            raise ModelFileError(
-                f"{path} should hold the tables of a detector's noise, but does not: {error!r}"
-            ) from error
 
 
 @dataclass(kw_only=True)
@@ -68,9 +16,11 @@ class MediaPipeNoise(Seeded):
     """Move observed joints as MediaPipe would, and let its visibility follow.
 
     Distance and visibility of each joint have the distributions that were measured for what hides
-    it. Normal scores tie them to each other, to other joints and to other frames (a Gaussian
-    copula; Sklar 1959), with a part that stays for the whole window. So a hidden limb is invented
-    as often, as surely and for as long as it was.
+    it, where a joint is to be expected farther off and less sure if its neighbours are hidden too,
+    if more of the person is outside the image, and by the view: see `NoiseTables`. Normal scores
+    tie them to each other, to other joints and to other frames (a Gaussian copula; Sklar 1959),
+    with a part that stays for the whole window. So a hidden limb is invented as often, as surely
+    and for as long as it was. Joints that are missing from a batch count as hidden ones.
 
     Args:
         weights: File of `NoiseTables`, or the name of one that comes with kpcomplete.
@@ -106,11 +56,18 @@ class MediaPipeNoise(Seeded):
         """What may hide a joint."""
         return CAUSES
 
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Which cameras may see whom."""
+        return VIEWS
+
     def __call__(self, batch: PoseBatch, /) -> PoseBatch:
         size, time, joints = batch.observed.shape
         share = self.hidden * self._tables.causes[:, 1:].to(batch.device)
         draw = self.uniform(size, 1, joints, 1, device=batch.device)
         cause = (draw < share.flip(-1).cumsum(-1).flip(-1)).sum(dim=-1).expand(size, time, joints)
+        likely = self._tables.causes[:, 1:].argmax(dim=-1).to(batch.device) + 1
+        cause = torch.where(batch.observed, cause, likely)
         offset, sure = self.draw(cause, batch.times)
         seen = batch.observed
         moved = batch.keypoints + (self.strength * self.unit * offset).to(batch.keypoints.dtype)
@@ -121,24 +78,39 @@ class MediaPipeNoise(Seeded):
         )
 
     def draw(
-        self, cause: Int[Tensor, "batch time joint"], times: Float[Tensor, "batch time"]
+        self,
+        cause: Int[Tensor, "batch time joint"],
+        times: Float[Tensor, "batch time"],
+        view: Int[Tensor, " batch"] | None = None,
     ) -> tuple[Float[Tensor, "batch time joint 2"], Float[Tensor, "batch time joint"]]:
         """Return offsets in body units and reported visibilities.
 
         Args:
             cause: Index into `CAUSES`.
             times: Seconds, evenly spaced, the same in all windows.
+            view: Index into `VIEWS`, negative where it is not known; None: nowhere. One is drawn
+                for the window then, as often as it was measured.
         """
         joint = torch.arange(cause.shape[2], device=cause.device)
-        tables = self._tables
+        tables, there = self._tables, self._viewed(cause, view)
         far, own = self._scores(cause, times, 0), self._scores(cause, times, 1)
         tie = tables.together.to(cause.device)[joint, cause]
         sure = tie * far + (1 - tie.square()).clamp_min(0).sqrt() * own
+        spread = tables.spread.to(cause.device)[:, joint, cause]
+        far, sure = tables.shift(cause, there) + spread * torch.stack([far, sure])
         way = torch.stack([self._scores(cause, times, 2) for _ in range(2)], dim=-1)
-        way = way + tables.drift.to(cause.device)[joint, cause]
+        way = way + tables.drift.to(cause.device)[joint, cause, there[:, None, None]]
         distance = _look_up(tables.distance, cause, far)
         offset = distance[..., None] * torch.nn.functional.normalize(way, dim=-1)
         return offset, _look_up(tables.confidence, cause, sure)
+
+    def _viewed(self, cause: Tensor, view: Tensor | None) -> Tensor:
+        """Return the view of each window, drawn where it is unknown."""
+        size, device = len(cause), cause.device
+        known = torch.full((size,), -1, device=device) if view is None else view.to(device)
+        ends = self._tables.views.to(device).cumsum(0)
+        drawn = torch.searchsorted(ends, self.uniform(size, device=device) * ends[-1], right=True)
+        return torch.where(known < 0, drawn.clamp_max(len(ends) - 1), known)
 
     def _scores(self, cause: Tensor, times: Tensor, row: int) -> Tensor:
         """Return ``[B, T, J]`` normal scores, tied over time and between joints."""
@@ -147,7 +119,8 @@ class MediaPipeNoise(Seeded):
         moments = times[0] if size else times.new_zeros(time)
         gap = (moments[:, None] - moments).abs()
         stays = tables.lasting[row].to(device)
-        ties = stays + (1 - stays) * (-gap / tables.seconds[row].to(device)).exp()
+        lost = (gap / tables.seconds[row].to(device)) ** tables.power[row].to(device)
+        ties = stays + (1 - stays) * (-lost).exp()
         ties = ties + 1e-4 * torch.eye(time, device=device)
         between = tables.near[row].to(device)
         drawn = self.normal(size, time, joints, device=device)

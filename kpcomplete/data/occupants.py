@@ -28,16 +28,24 @@ class Errs(Protocol):
         """What may hide a joint."""
         ...
 
+    @property
+    def views(self) -> Sequence[str]:
+        """Which cameras may see whom: kind of camera, a blank, seat."""
+        ...
+
     def reseed(self, step: int) -> None:
         """Restart the draws."""
         ...
 
-    def draw(self, cause: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, cause: Tensor, times: Tensor, view: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return offsets ``[B, T, J, 2]`` in body units, and visibilities ``[B, T, J]``.
 
         Args:
             cause: ``[B, T, J]`` indices into ``causes``.
             times: ``[B, T]`` seconds.
+            view: ``[B]`` indices into ``views``, negative where unknown; None: all are.
         """
         ...
 
@@ -111,7 +119,9 @@ class Occupants:
         assert self.detector is not None
         cause = torch.from_numpy(_numbered(take.cause, self.detector.causes))
         times = torch.arange(len(cause)) / take.fps
-        offset, sure = self.detector.draw(cause[None], times[None])
+        views, name = list(self.detector.views), f"{take.camera.name} {take.seat}"
+        view = torch.tensor([views.index(name) if name in views else -1])
+        offset, sure = self.detector.draw(cause[None], times[None], view)
         across = np.linalg.norm(take.keypoints[:, 11] - take.keypoints[:, 12], axis=-1)
         unit = max(1.5 * _neck(take.keypoints), float(np.nanmedian(across)))
         points: Array = take.keypoints + unit * offset[0].numpy()
