@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from kpcomplete import staged
 from kpcomplete.batch import PoseBatch
-from kpcomplete.benchmark.detector_noise import run
+from kpcomplete.benchmark.detector_noise import run, simulate
 from kpcomplete.benchmark.noise_fit import RANKS, fit
 from kpcomplete.benchmark.noise_ks import by_cause, by_chance
 from kpcomplete.benchmark.noise_loss import losses
@@ -128,6 +128,24 @@ def test_the_degree_of_occlusion_is_fitted():
         cause = torch.from_numpy(some.cause[:9]).expand(300, 9, 33)
         found.append(noise.draw(cause, times, view)[0][:, :, 5].norm(dim=-1).median())
     assert found[1] > 2 * found[0]
+
+
+def test_what_is_drawn_for_the_same_scenes_is_distributed_as_measured():
+    """A few views in which joints are far off make no other ones so."""
+    scenes = [pairs(scene(n)) for n in range(40)]
+    scenes += [pairs(scene(n + 40, seat="rear_left", times=20.0)) for n in range(12)]
+    drawn = samples(simulate(fit(scenes), scenes, seed=0))
+    assert by_cause(samples(scenes), drawn, "simulation")["max"] < 0.05
+
+
+def test_visibilities_next_to_one_stay_there():
+    """What few people would tell is mixed with what all joints tell, not averaged."""
+    scenes = [pairs(scene(n)) for n in range(24)]
+    for some in scenes:
+        some.confidence[:, 5] = 1.0 - 1e-4 * some.confidence[:, 5]
+        some.confidence[:, 2] = 1.0 - 1e-4 * some.confidence[:, 2]  # its mirror image
+    _, sure = drawn(fit(scenes), "as drawn")
+    assert sure[:, :, 5].quantile(0.1) > 0.999
 
 
 def test_the_shipped_tables_are_whole_and_small():
