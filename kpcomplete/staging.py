@@ -50,6 +50,7 @@ def stage(
     *,
     rides: int = 24,
     frames: int = 90,
+    latest: float = 0.0,
     rates: Sequence[int] = (30, 15),
     size: tuple[int, int] = (640, 480),
     nights: float = 0.2,
@@ -66,6 +67,8 @@ def stage(
         output: File to write, ``.safetensors``; see `kpcomplete.staged`.
         rides: How many, two people each or more. Cameras take turns.
         frames: Of each ride.
+        latest: Seconds; each ride is looked at from a moment on that lies between its beginning and
+            this, or what takes long to begin is never seen.
         rates: Frames a second, in turn.
         size: Width and height of the images, pixels, even.
         nights: Share of rides in infrared light.
@@ -87,6 +90,8 @@ def stage(
             f"staging needs at least 1 ride, 2 frames and 1 frame a second, but got rides={rides}, "
             f"frames={frames}, rates={list(rates)}"
         )
+    if latest < 0:
+        raise SettingError(f"latest must be a time >= 0 s, but got {latest}")
     if len(size) != 2 or min(size) < 16 or any(side % 2 for side in size):
         raise SettingError(f"size must be an even width and height >= 16, but got {list(size)}")
     if not 0.0 <= nights <= 1.0:
@@ -95,7 +100,7 @@ def stage(
     if unknown := sorted(set(variety or {}) - set(known)):
         raise SettingError(f"variety has the shares {known}, but got {unknown}")
     stage_ = Stage(
-        frames=frames, rates=tuple(rates), size=size, nights=nights, seed=seed,
+        frames=frames, latest=latest, rates=tuple(rates), size=size, nights=nights, seed=seed,
         variety=Variety(**dict(variety or {})),
     )  # fmt: skip
     path = Path(output)
@@ -122,6 +127,7 @@ class Stage:
     """How rides are drawn and looked at; arguments as for `stage`."""
 
     frames: int
+    latest: float
     rates: tuple[int, ...]
     size: tuple[int, int]
     nights: float
@@ -141,11 +147,12 @@ class Stage:
         camera = draw_camera(kind, self.size, rng)
         night = rng.random() < self.nights
         light = strangers.infrared(camera, rng) if night else None
+        times = float(rng.uniform(0.0, self.latest)) + np.arange(self.frames) / fps
         ride, people = strangers.draw_ride(
-            number, self.frames / fps, rng, _RELIGHT, light, self.variety
+            number, float(times[-1]), rng, _RELIGHT, light, self.variety
         )
         sensor, pictures = draw_sensor(night, rng), list[Array]()
-        found = _watch(ride, camera, self.frames, fps, sensor, rng, pictures)
+        found = _watch(ride, camera, times, sensor, rng, pictures)
         scenes = [
             Scene(person=f"{self.seed}_{number:03d}_{seat.replace('_', '')}", seat=seat,
                   camera=kind, fps=float(fps), image_size=self.size, eye=camera.as_dict(),
@@ -200,19 +207,19 @@ def _kept() -> Kept:
 def _watch(
     ride: Ride,
     camera: Camera,
-    frames: int,
-    fps: int,
+    times: Array,
     sensor: Sensor,
     rng: np.random.Generator,
     pictures: list[Array],
 ) -> dict[str, dict[str, Array]]:
     """Return the arrays of a `Scene`, by seat, and add what was drawn to `pictures`."""
+    fps = 1.0 / float(times[1] - times[0])
     truth = Truth(camera, fps, 0)
     solid: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
     why: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
     with Renderer(camera, finer=1) as renderer:
-        for frame in range(frames):
-            moment = ride.at(frame / fps)
+        for time in times.tolist():
+            moment = ride.at(time)
             picture = renderer.draw(*ride.mesh(moment, camera.center))
             pictures.append(sensor.expose(picture, moment.time, rng)[..., ::-1].copy())
             for seat, causes in ride.causes(moment, camera).items():
@@ -224,7 +231,7 @@ def _watch(
     size = np.array([camera.width, camera.height])
     inside = [s for s, p in seen.items() if ((p[0][0] >= 0) & (p[0][0] < size)).all()]
     inside = [s for s in inside if s not in PLACES or _faces(np.stack(why[s])) >= _SEEN]
-    info = StreamInfo(name="staged", fps=float(fps), image_size=(camera.width, camera.height))
+    info = StreamInfo(name="staged", fps=fps, image_size=(camera.width, camera.height))
     _kept().rest()
     detector = Seats(
         trackers=_kept(), zones={seat: truth.zones[seat] for seat in inside}, threads=1
@@ -239,7 +246,7 @@ def _watch(
             "world": _world(found, seat),
             "truth": seen[seat].astype(np.float32),
             "solid": camera.view(np.stack(solid[seat])).astype(np.float32),
-            "posture": _posture(ride, seat, np.stack(solid[seat]), np.arange(frames) / fps),
+            "posture": _posture(ride, seat, np.stack(solid[seat]), times),
             "visible": np.stack(why[seat]) == CAUSES.index(VISIBLE),
             "cause": np.stack(why[seat]).astype(np.uint8),
         }
@@ -268,6 +275,6 @@ def _world(found: Sequence[Frame], seat: str) -> Array:
     return world
 
 
-def _stream(pictures: Sequence[Array], fps: int) -> Iterator[Frame]:
+def _stream(pictures: Sequence[Array], fps: float) -> Iterator[Frame]:
     for i, picture in enumerate(pictures):
         yield Frame(index=i, time=i / fps, image=picture)

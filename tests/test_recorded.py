@@ -8,10 +8,11 @@ import pytest
 from kpcomplete.app.simulate import Settings
 from kpcomplete.cabin import recorded
 from kpcomplete.cabin.motion import Hand, Motion, Track
-from kpcomplete.cabin.outing import behind
+from kpcomplete.cabin.outing import act, behind
 from kpcomplete.cabin.rear import PLACES
 from kpcomplete.cabin.sitter import Span
 from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.staging import stage
 
 NAMES = [f"{side}_{part}" for side in "lr"
          for part in ("shoulder", "elbow", "wrist", "index_tip", "thumb")]  # fmt: skip
@@ -114,6 +115,29 @@ def test_one_body_does_what_one_subject_did_without_jumps(tmp_path):
 def test_a_share_is_a_share(name):
     with pytest.raises(SettingError, match=f"{name} must be from 0 to 1, but got 2"):
         Settings(**{name: 2})
+
+
+def test_a_time_to_begin_at_is_not_negative(tmp_path):
+    with pytest.raises(SettingError, match="latest must be a time >= 0 s, but got -1"):
+        Settings(latest=-1.0)
+    with pytest.raises(SettingError, match="latest must be a time >= 0 s, but got -1"):
+        stage(tmp_path / "a.safetensors", latest=-1.0)
+
+
+@pytest.mark.parametrize("start", [0.0, 5.2])
+def test_people_are_looked_at_from_any_moment_on(start):
+    puppet = SimpleNamespace(
+        pose=lambda times, _: (
+            np.array(times)[:, None, None, None] * np.eye(3),
+            np.array(times)[:, None, None] * np.ones(3),
+        ),
+        follow=lambda turns, heads: heads,
+        padding=SimpleNamespace(used=[0], posed=lambda turns, heads: [heads]),
+    )
+    times = start + np.arange(20) / 15
+    actor = act(puppet, lambda time: time, lambda time: time, times)
+    np.testing.assert_allclose(actor.joints[:, 0, 0], times, atol=1e-9)
+    np.testing.assert_allclose(actor.turns[:, 0, 1, 1], times, atol=1e-9)
 
 
 def test_those_behind_are_not_in_front_and_no_babies():

@@ -41,6 +41,8 @@ class Settings:
         rides: How many, with a driver and a passenger each.
         rear: Share of rides with one or two more people behind.
         frames: Of each ride.
+        latest: Seconds; each ride is looked at from a moment on that lies between its beginning and
+            this, or what takes long to begin is never seen.
         fps: Frames a second.
         cars: How many different ones.
         views: Kinds of camera, see `kpcomplete.cabin.cameras.CAMERAS`.
@@ -64,6 +66,7 @@ class Settings:
     rides: int = 240
     rear: float = 0.0
     frames: int = 240
+    latest: float = 0.0
     fps: float = 30.0
     cars: int = 12
     views: Sequence[str] = tuple(CAMERAS)
@@ -90,6 +93,8 @@ class Settings:
             raise SettingError(
                 f"cameras must be between 1 and the {len(self.views)} views, but got {self.cameras}"
             )
+        if self.latest < 0:
+            raise SettingError(f"latest must be a time >= 0 s, but got {self.latest}")
         for name in ("arms_share", "whole_share", "rear"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingError(f"{name} must be from 0 to 1, but got {getattr(self, name)}")
@@ -168,8 +173,8 @@ def _rides(parts: Path, settings: Settings, numbers: Sequence[int]) -> Iterator[
     arms = read_arms(settings.arms, settings.arms_hold_out) if settings.arms else ()
     bodies = read_whole(settings.whole, settings.whole_hold_out) if settings.whole else ()
     extras = Extras(
-        arms=arms, share=settings.arms_share, whole=bodies, whole_share=settings.whole_share,
-        rear=settings.rear,
+        latest=settings.latest, arms=arms, share=settings.arms_share, whole=bodies,
+        whole_share=settings.whole_share, rear=settings.rear,
     )  # fmt: skip
     width, height = settings.size
     for number in numbers:

@@ -17,6 +17,7 @@ Stop = TypeVar("Stop")
 
 #: Hand's wrist to the middle of the palm, metres of a grown hand, and half the palm's thickness.
 PALM, THICK = 0.062, 0.018
+MOVES = 0.7  # seconds that a hand takes from place to place
 
 
 def hold(wrist: ArrayLike, fingers: ArrayLike, palm: ArrayLike, curl: float) -> Place:
@@ -113,8 +114,8 @@ class Performer:
     def put(self, side: str, time: float, until: float, place: Place) -> None:
         """Put the "left" or "right" hand somewhere, and back from `until` on."""
         plan, home = (self.left, self.home[0]) if side == "left" else (self.right, self.home[1])
-        plan.to(time, 0.7, place)
-        plan.to(until, 0.7, home)
+        plan.to(time, MOVES, place)
+        plan.to(until, MOVES, home)
 
 
 class Driver(Performer):

@@ -79,6 +79,7 @@ class Extras:
     """What is not in every simulation.
 
     Attributes:
+        latest: seconds after the beginning at which looking begins at the latest, a moment a ride.
         arms: real ones, whose motion passengers' arms may have.
         share: of passengers whose arms have.
         whole: real bodies, as which passengers may move.
@@ -86,6 +87,7 @@ class Extras:
         rear: share of rides with one or two more people behind.
     """
 
+    latest: float = 0.0
     arms: Sequence[Arms] = ()
     share: float = 0.0
     whole: Sequence[Whole] = ()
@@ -126,7 +128,8 @@ def go(
         for seat, index in behind(crowd, pair, rng).items():
             people[seat] = crowd.person(index)
             seated[seat] = sit_behind(people[seat].puppet, seat, rng, str(rng.choice(THEMES)))
-    times = np.arange(frames) / fps
+    start = float(rng.uniform(0.0, extras.latest)) if extras.latest else 0.0
+    times = start + np.arange(frames) / fps
     actors, sources = {}, {}
     for seat, person in people.items():
         motion, sits, sources[seat] = _motion(person.puppet, seated[seat], times, extras, rng)
@@ -188,7 +191,8 @@ def act(puppet: Puppet, motion: Motion, sits: Callable[[float], Seat], times: Ar
         sits: time in seconds -> how it sits.
         times: of the frames, seconds, shape (T,), even.
     """
-    keys = np.linspace(0.0, times[-1], max(4, round(times[-1] * SOLVED) + 1))
+    span = float(times[-1] - times[0])
+    keys = np.linspace(times[0], times[-1], max(4, round(span * SOLVED) + 1))
     turns, heads = puppet.pose([motion(t) for t in keys], [sits(t) for t in keys])
     joints = CubicSpline(keys, puppet.follow(turns, heads))(times)
     bones = puppet.padding.used

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kpcomplete.cabin.behaviour import Angles, Performer, Plan, grip, hold
+from kpcomplete.cabin.behaviour import MOVES, Angles, Performer, Plan, grip, hold
 from kpcomplete.cabin.motion import Motion, Place, Track
 from kpcomplete.cabin.rig import Leg
 from kpcomplete.cabin.vehicle import Wheel
@@ -232,7 +232,8 @@ class Sitter(Performer):
         """Put hands to one of `SPOTS` for some seconds."""
         for side in sides:
             self.put(side, time, time + stay, self.spot(name, side))
-            self.spans.append(Span(name, side, time, time + stay + 0.7))
+            half = MOVES / 2.0  # there, and again on the way back
+            self.spans.append(Span(name, side, time + half, time + stay + half))
         self.done.append(name)
         turn = float(self.rng.normal(0.0, 0.4))
         if self.rng.random() < 0.6:
