@@ -52,8 +52,8 @@ def run(
         many drawn from them: the most that can be expected of any simulation is to come near this.
         ``visibility_auroc``: how often MediaPipe's visibility of a joint that is seen is above that
         of a hidden one, all in the image. ``invented``: share of hidden joints in the image that it
-        is more than half sure of. ``frames``: pictures of one person, ``found``: share of them in which
-        it found anything, which all of this is about; ``rides``: how many they are from.
+        is more than half sure of. ``frames``: pictures of one person, ``found``: share of them in
+        which it found anything, which all of this is about; ``rides``: how many they are from.
 
     Raises:
         SettingError: If there are not enough rides.
