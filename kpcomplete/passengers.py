@@ -14,7 +14,7 @@ from kpcomplete import checkpoint, classifying
 from kpcomplete.data.labelled import LabelledData, LabelledSet
 from kpcomplete.errors import SettingError
 from kpcomplete.head.figures import scores
-from kpcomplete.head.fitting import fit_heads
+from kpcomplete.head.fitting import fit_heads, fit_trees
 from kpcomplete.head.scaling import scale
 from kpcomplete.head.seen import HIDDEN, Seen, few, look
 from kpcomplete.head.several import Several
@@ -79,9 +79,12 @@ def learn(
     *,
     share: float = 1.0,
     steps: int,
+    rounds: int | None = None,
     seed: int,
 ) -> Seen:
     """Fit the heads of a network and calibrate them; return the windows of those who are tested.
+
+    Only windows that show enough teach and calibrate: of others nothing is said.
 
     Args:
         network: Its encoder stays as it is.
@@ -90,18 +93,23 @@ def learn(
         split: Who does what.
         share: Of the labels of those who teach, which are known.
         steps: Of learning.
+        rounds: Of growing trees instead; None: layers learn.
         seed: Of weights, and of which labels are known.
     """
     teach, judge, test = (seen.of(people) for people in (split.teach, split.judge, split.test))
     groups = [teach] if taught is None else [teach, taught]
-    features = torch.cat([f for group in groups for f in group.features.values()])
+    shown = torch.cat([rows for group in groups for rows in group.shown.values()])
+    features = torch.cat([f for group in groups for f in group.features.values()])[shown]
     targets = {
         task: torch.cat([few(g.targets[task], share, seed).repeat(len(HIDDEN)) for g in groups])
         for task in teach.targets
     }
+    targets = {task: values[shown] for task, values in targets.items()}
     group = torch.cat([torch.full((len(HIDDEN) * len(g.person),), i) for i, g in enumerate(groups)])
     network.standardise(features)
-    fit_heads(network, features, targets, steps, seed, group)
+    fit, count = (fit_heads, steps) if rounds is None else (fit_trees, rounds)
+    fit(network, features, targets, count, seed, group[shown])
+    judge = judge.answered("as seen")
     with torch.no_grad():
         scale(network, network.decide(judge.features["as seen"]), judge.targets)
     return test
@@ -117,6 +125,7 @@ def run(
     stride: int = 8,
     teachers_stride: int = 24,
     steps: int = 1000,
+    rounds: int | None = None,
     hidden: Sequence[int] = (160, 96),
     dropout: float = 0.4,
     seed: int = 0,
@@ -133,6 +142,7 @@ def run(
         stride: Frames from one window to the next.
         teachers_stride: The same of the teachers.
         steps: Of learning.
+        rounds: Of growing trees instead; None: layers learn.
         hidden: Widths of the layers between features and classes.
         dropout: Share of features dropped in training.
         seed: Of everything that is drawn.
@@ -151,7 +161,8 @@ def run(
     network.heads.requires_grad_(True)
     split = Split.of(whole, seed=seed)
     taught = look(network, more, teachers_stride) if more is not None else None
-    test = learn(network, look(network, whole, stride), taught, split, steps=steps, seed=seed)
+    test = learn(network, look(network, whole, stride), taught, split, steps=steps, rounds=rounds,
+                 seed=seed)  # fmt: skip
     record = {
         "tasks": {task: list(classes) for task, classes in whole.tasks.items()},
         "taught_by": sorted(split.teach),
@@ -178,9 +189,11 @@ def told(network: Several, features: Tensor) -> dict[str, Array]:
 
 
 def measured(network: Several, test: Seen) -> dict[str, dict[str, float]]:
-    """Return task to figures of windows as they are seen."""
+    """Return task to figures of windows as they are seen, of those of which something is said."""
     figures = {}
-    for task, probability in told(network, test.features["as seen"]).items():
-        figures[task] = scores(probability, test.targets[task].numpy())
+    said = test.answered("as seen")
+    for task, probability in told(network, said.features["as seen"]).items():
+        figures[task] = scores(probability, said.targets[task].numpy())
+        figures[task]["answered"] = len(said.person) / max(len(test.person), 1)
         _log.info("%s: %s", task, {name: round(v, 3) for name, v in figures[task].items()})
     return figures

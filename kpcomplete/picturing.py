@@ -46,7 +46,8 @@ def explanation(path: str | Path, found: Explanation, window: PoseBatch, fps: fl
     body.set_title(f"{found.task}: {found.answer}\nred speaks for it, blue against")
     times = (np.arange(len(found.moments)) - len(found.moments) + 1) / fps
     curve.plot(times, found.moments.numpy(), label="without the moment")
-    curve.plot(times, found.gradients.sum(dim=1).numpy(), label="integrated gradients")
+    if found.gradients is not None:
+        curve.plot(times, found.gradients.sum(dim=1).numpy(), label="integrated gradients")
     curve.axhline(0, color="0.8")
     curve.set_xlabel("seconds before the decision")
     curve.set_ylabel("log odds carried")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -45,6 +46,24 @@ class Given:
         return LabelledSet(poses=poses, tasks=TASKS, targets=targets)
 
 
+class Hidden(Given):
+    """The same, and as many infants of whom nothing is seen."""
+
+    def load(self):
+        seen = super().load()
+        gone = replace(
+            seen,
+            poses=replace(
+                seen.poses, keypoints=torch.full_like(seen.poses.keypoints, float("nan"))
+            ),
+            targets=dict(
+                seen.targets,
+                occupant=torch.full_like(seen.targets["occupant"], OCCUPANTS.index("infant_seat")),
+            ),
+        )
+        return LabelledSet.concatenate([seen, gone])
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("head") / "passenger.safetensors"
@@ -63,6 +82,34 @@ def test_what_is_learned_holds_for_people_who_taught_nothing(written):
     assert sorted(parts) == sorted(f"p_{i:02d}" for i in range(72))
     assert record["simulated"] == 120
     assert Learned(weights=path).tasks["occupant"] == (*OCCUPANTS, "unknown")
+
+
+def test_trees_learn_it_too_and_only_from_those_who_are_seen(tmp_path):
+    path = tmp_path / "passenger.safetensors"
+    record = passengers.run(
+        data=Given(72), teachers=Hidden(120, "q"), output=path, past=8, stride=4,
+        teachers_stride=4, rounds=30, seed=1,
+    )  # fmt: skip
+    assert record["metrics"]["occupant"]["macro_f1"] > 0.9
+    assert record["metrics"]["occupant"]["answered"] == 1.0
+    head = checkpoint.load(path).build()
+    assert set(head.arguments["trees"]) == set(TASKS)
+    with torch.no_grad():  # what is not seen taught nothing: all of them were labelled infants
+        said = head.probabilities(Given(2).load().windows(8, 8))["occupant"]
+    assert said[:, OCCUPANTS.index("infant_seat")].max() < 0.05
+
+
+def test_windows_of_which_nothing_is_said_are_not_measured(tmp_path):
+    half = Given(72).load()
+    points = half.poses.keypoints.clone()
+    points[: len(points) // 2] = float("nan")
+    some = replace(half, poses=replace(half.poses, keypoints=points))
+    record = passengers.run(
+        data=SimpleNamespace(load=lambda: some), output=tmp_path / "a.safetensors", past=8,
+        stride=4, rounds=20, seed=1,
+    )  # fmt: skip
+    assert 0.2 < record["metrics"]["occupant"]["answered"] < 0.8
+    assert record["metrics"]["occupant"]["macro_f1"] > 0.9
 
 
 def test_the_encoder_is_not_stored_twice(written):

@@ -12,7 +12,7 @@ from kpcomplete import classifying
 from kpcomplete.benchmark.learning_curves import interval, plot_curves
 from kpcomplete.data.labelled import NONE, LabelledData, LabelledSet
 from kpcomplete.data.occupants import OCCUPANTS
-from kpcomplete.head.figures import figures, probabilities, scores
+from kpcomplete.head.figures import probabilities, scores
 from kpcomplete.head.seen import Seen, few, look
 from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
@@ -35,13 +35,16 @@ def run(
     teachers_stride: int = 24,
     draws: int = 5,
     steps: int = 1000,
+    rounds: int | None = None,
     hidden: Sequence[int] = (256, 128),
     dropout: float = 0.4,
     curves: str | Path | None = None,
     seed: int = 0,
     quick: bool = False,
 ) -> dict[str, float]:
-    """Return figures of windows of people of whom no label is known.
+    """Return figures of windows of people of whom no label is known, where anything is said.
+
+    Of windows in which the detector shows fewer than four joints nothing is said.
 
     The encoder stays as it is; a small network on it learns both tasks from a share of the labels
     of other people, with all joints that the camera sees, without legs and without the right arm.
@@ -60,6 +63,7 @@ def run(
         teachers_stride: The same of the teachers.
         draws: Of people and labels.
         steps: Of learning.
+        rounds: Of growing trees instead; None: layers learn.
         hidden: Widths of the layers between features and classes.
         dropout: Share of features dropped in training.
         curves: Picture of the figures against the share of labels, ``.png``; None: none.
@@ -71,12 +75,13 @@ def run(
         camera's joints as they are seen; ``adult_child_f1`` without legs; ``scratch_f1_1`` of
         position; ``without_completion_f1`` and ``without_completion_f1_1`` of position and with
         nothing but seen joints; ``ece``, the larger one of both tasks; ``switches_per_min`` of the
-        smoothed occupant.
+        smoothed occupant; ``answered``, the share of windows of which something is said.
     """
     whole = data.load()
     more = teachers.load() if teachers is not None else None
     if quick:
         whole, draws, steps = whole.select(range(0, len(whole.poses), 5)), 2, min(steps, 60)
+        rounds = rounds and min(rounds, 10)
         more = more and more.select(range(0, len(more.poses), 20))
     base = classifying.autoencoder(encoder)
     shape: dict[str, Any] = {"tasks": whole.tasks, "hidden": hidden, "dropout": dropout}
@@ -94,7 +99,7 @@ def run(
         for name, network in made.items():
             for share in SHARES:
                 test = learn(network, seen[name], taught.get(name), split, share=share,
-                             steps=steps, seed=seed + draw)  # fmt: skip
+                             steps=steps, rounds=rounds, seed=seed + draw)  # fmt: skip
                 found = _measured(network, test)
                 if name == "with" and share == 1.0:
                     rows.setdefault("switches_per_min", []).append(
@@ -126,14 +131,18 @@ def run(
 
 def _measured(network: Several, test: Seen) -> dict[str, float]:
     out: dict[str, float] = {}
-    for name, features in test.features.items():
-        for task, probability in told(network, features).items():
-            target = test.targets[task].numpy()
+    for name in test.features:
+        said = test.answered(name)
+        share = len(said.person) / max(len(test.person), 1)
+        out[f"answered, {name}"] = share
+        for task, probability in told(network, said.features[name]).items():
+            target = said.targets[task].numpy()
             found = scores(probability, target)
             out |= {f"{task}, {name}, {key}": value for key, value in found.items()}
+            out[f"{task}, {name}, right of all"] = share * found["accuracy"]
             if name == "as seen":
-                for view in torch.unique(test.view).tolist():
-                    rows = test.view.numpy() == view
+                for view in torch.unique(said.view).tolist():
+                    rows = said.view.numpy() == view
                     by_view = scores(probability[rows], target[rows])
                     out[f"{task}, view {view}, macro_f1"] = by_view["macro_f1"]
             if task == "occupant":
@@ -195,7 +204,9 @@ def _scratch(
         rounds=1,
     )
     asked = test.select(range(0, len(test.poses), 4)).windows(past, stride)
-    return figures(network, asked)["position"]["macro_f1"]
+    shown = network.seen(asked)
+    said = probabilities(network, asked)["position"][shown, :-1]
+    return scores(said.numpy(), asked.targets["position"][shown].numpy())["macro_f1"]
 
 
 def _figures(mean: Mapping[str, float]) -> dict[str, float]:
@@ -213,4 +224,5 @@ def _figures(mean: Mapping[str, float]) -> dict[str, float]:
         "without_completion_f1_1": mean["without position, as seen, macro_f1_1"],
         "ece": max(errors),
         "switches_per_min": mean["switches_per_min"],
+        "answered": mean["answered, as seen_100"],
     }

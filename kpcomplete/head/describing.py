@@ -10,10 +10,11 @@ from kpcomplete.pose import Array
 
 @compiled("Tuple((f4[:, ::1], b1[::1]))(f4[:, :, ::1], b1[:, ::1], f4[:, ::1], f4[::1],"
           " f8[:, :, ::1], b1[:, ::1], f4[:, ::1], f8[:, :, ::1], i8[::1], i8, i8, f4[::1],"
-          " f4[::1])")  # fmt: skip
+          " f4[::1], i8[:, ::1])")  # fmt: skip
 def described(
     points: Array, observed: Array, centre: Array, scale: Array, mean: Array, known: Array,
     code: Array, kept: Array, frames: Array, now: int, least: int, usual: Array, width: Array,
+    between: Array,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Keep a frame, and return what `Several` looks at ``[P, F]``, and who shows enough ``[P]``.
 
@@ -31,6 +32,7 @@ def described(
         least: Joints that a window must show.
         usual: ``[F]`` usual values, to be subtracted.
         width: ``[F]`` what is divided by then.
+        between: ``[2, D]`` joints whose distances count, see `kpcomplete.head.geometry`.
     """
     people, joints, codes = len(points), observed.shape[1], code.shape[1]
     out, enough = np.empty((people, len(usual)), np.float32), np.empty(people, np.bool_)
@@ -56,7 +58,8 @@ def described(
         for joint in range(joints):
             count += int(sums[4 * joints + joint] > 0)
         enough[person] = count >= least
-        _describe(row, sums, min(frames[person], window), joints, centre[person], unit, out[person])
+        length = min(frames[person], window)
+        _describe(row, sums, length, joints, centre[person], unit, between, out[person])
         for i in range(len(usual)):
             out[person, i] = (out[person, i] - usual[i]) / width[i]
     return out, enough
@@ -73,8 +76,9 @@ def _sum(kept: Array, sums: Array) -> None:
 
 @compiled()
 def _describe(
-    row: Array, sums: Array, frames: int, joints: int, centre: Array, unit: float, out: Array
-) -> None:
+    row: Array, sums: Array, frames: int, joints: int, centre: Array, unit: float, between: Array,
+    out: Array,
+) -> None:  # fmt: skip
     """Write the features of `Several.summed`, of this frame and of sums over the window."""
     codes = len(row) - 5 * joints
     for i in range(codes):
@@ -96,6 +100,40 @@ def _describe(
         out[share + joint] = sums[4 * joints + joint] / frames
     end = share + joints
     out[end], out[end + 1], out[end + 2] = centre[0], centre[1], math.log(unit)
+    places = end + 3
+    for i in range(2 * joints):
+        out[places + i] = out[middle + i] * unit + centre[i % 2]
+    apart, count = places + 2 * joints, between.shape[1]
+    ways = apart + 2 * count
+    for turn, start in enumerate((last, middle)):
+        for pair in range(count):
+            square, at = 1e-6, ways + 2 * (turn * count + pair)
+            for axis in range(2):
+                first, second = 2 * between[0, pair] + axis, 2 * between[1, pair] + axis
+                out[at + axis] = out[start + first] - out[start + second]
+                square += out[at + axis] ** 2
+            out[apart + turn * count + pair] = math.sqrt(square)
+
+
+@compiled("f4[:, ::1](f4[:, ::1], i8[:, ::1], f4[:, ::1], i8[:, ::1], i8[:, ::1], f4[:, ::1],"
+          " i8[::1], f4[::1])")  # fmt: skip
+def summed(
+    features: Array, feature: Array, threshold: Array, low: Array, high: Array, value: Array,
+    of: Array, bias: Array,
+) -> Array:  # fmt: skip
+    """Return what trees say ``[P, all]``; arguments as `kpcomplete.head.trees.forest` has them."""
+    out = np.empty((len(features), len(bias)), np.float32)
+    for person in range(len(features)):
+        for i in range(len(bias)):
+            out[person, i] = bias[i]
+        for tree in range(len(of)):
+            node, before = 0, -1
+            while node != before:  # a leaf's children are itself
+                before = node
+                below = features[person, feature[tree, node]] <= threshold[tree, node]
+                node = low[tree, node] if below else high[tree, node]
+            out[person, of[tree]] += value[tree, node]
+    return out
 
 
 @compiled("f4[:, ::1](f4[:, ::1], i8[::1], f4[::1], b1[::1])")

@@ -11,6 +11,7 @@ from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.errors import SettingError
 from kpcomplete.head.several import Several
+from kpcomplete.head.trees import Trees
 from kpcomplete.pose import Array
 
 _SIDES = ("left", "right")
@@ -36,14 +37,15 @@ class Explanation:
             it was not seen.
         moments: ``[T]`` the same without the joints of a moment and those around it.
         gradients: ``[T, J]`` integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365) of
-            the same, from the mean pose of the window on; 0 where not seen.
+            the same, from the mean pose of the window on; 0 where not seen. None where trees
+            decide, which have none.
     """
 
     task: str
     answer: str
     joints: Float[Tensor, " joint"]
     moments: Float[Tensor, " time"]
-    gradients: Float[Tensor, "time joint"]
+    gradients: Float[Tensor, "time joint"] | None
 
 
 def explain(
@@ -91,7 +93,9 @@ def explain(
                 network, window, torch.eye(joints, dtype=torch.bool), task, number
             ),
             moments=_lost(network, window, moment, task, number),
-            gradients=_integrated(network, window, task, number, steps),
+            gradients=None
+            if isinstance(network.heads[task], Trees)
+            else _integrated(network, window, task, number, steps),
         )
 
 

@@ -12,6 +12,7 @@ from kpcomplete.data.labelled import NONE, LabelledBatch
 from kpcomplete.errors import SettingError
 from kpcomplete.head.figures import features as features_of
 from kpcomplete.head.several import Several
+from kpcomplete.head.trees import grow
 
 
 def regress(network: Several, batch: LabelledBatch, components: int) -> None:
@@ -88,6 +89,42 @@ def fit_heads(
             optimizer.step()
             schedule.step()
     network.eval()
+
+
+def fit_trees(
+    network: Several,
+    features: Tensor,
+    targets: Mapping[str, Tensor],
+    rounds: int,
+    seed: int = 0,
+    group: Tensor | None = None,
+) -> None:
+    """Grow trees for each task on features that were computed once; arguments as `fit_heads`.
+
+    Classes count as often as they are shown. With few labels leaves may be smaller.
+
+    Raises:
+        SettingError: If fewer than two classes of a task were shown.
+    """
+    scaled = ((features - network.middle) / network.width).numpy()
+    group = torch.zeros(len(features), dtype=torch.int64) if group is None else group
+    for task, target in targets.items():
+        known = target != NONE
+        if (shown := len(torch.unique(target[known]))) < 2:
+            raise SettingError(
+                f"{task} needs labels of two classes at least, but {shown} of "
+                f"{', '.join(network.tasks[task])} are labelled in what is learned from"
+            )
+        counts = torch.bincount(group[known]).clamp_min(1).float()
+        weight = counts.rsqrt()[group[known]]
+        network.plant(
+            task,
+            grow(
+                scaled[known.numpy()], target[known].numpy(),
+                (weight / weight.mean()).numpy(), len(network.tasks[task]),
+                rounds=rounds, least=min(20, max(3, int(known.sum()) // 200)), seed=seed,
+            ),
+        )  # fmt: skip
 
 
 def _balanced(target: Tensor, group: Tensor | None) -> Tensor:

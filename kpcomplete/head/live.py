@@ -7,8 +7,9 @@ from itertools import pairwise, zip_longest
 import numpy as np
 from torch import nn
 
-from kpcomplete.head.describing import described, shares
+from kpcomplete.head.describing import described, shares, summed
 from kpcomplete.head.several import Several
+from kpcomplete.head.trees import Trees, forest
 from kpcomplete.model.engine import Engine
 from kpcomplete.model.fused import Fused
 from kpcomplete.model.streaming import Stream
@@ -49,18 +50,13 @@ class Live:
             frames=np.zeros((), np.int64), kept=np.zeros((network.past, 5 * joints + width))
         )
         self._middle, self._width = numpy(network.middle), numpy(network.width)
-        layers = [
-            [linear(layer) for layer in head if isinstance(layer, nn.Linear)]
-            for head in network.heads.values()
-            if isinstance(head, nn.Sequential)
-        ]
-        # of all tasks together: first layers side by side, later ones as blocks
-        first, *later = zip(*layers, strict=True)
-        joined = [(np.concatenate([weight for weight, _ in first], axis=1), _row(first))]
-        joined += [(_diagonal([weight for weight, _ in same]), _row(same)) for same in later]
-        joined[1:] = [(after_gelu(weight), bias) for weight, bias in joined[1:]]
-        self._inner = [before_gelu(weight, bias) for weight, bias in joined[:-1]]
-        self._last = joined[-1]
+        self._between = np.array(network.between, np.int64)
+        heads = list(network.heads.values())
+        trees = [head for head in heads if isinstance(head, Trees)]
+        self._forest = forest(trees) if len(trees) == len(heads) else None
+        self._inner: list[tuple[Array, Array]] = []
+        if self._forest is None:
+            self._inner, self._last = _joined(heads)
         ends = np.cumsum([0, *self._sizes.values()])
         self._own = {task: slice(*at) for task, at in zip(self._sizes, pairwise(ends), strict=True)}
         self._ends, self._temperature = ends[1:], numpy(network.temperature)
@@ -68,8 +64,13 @@ class Live:
 
     @staticmethod
     def can(network: Several) -> bool:
-        """Whether there is a form frame by frame: none of encoders that were not made for it."""
-        return not network.completed or isinstance(network.encoder, Temporal)
+        """Whether there is a form frame by frame: none of encoders that were not made for it.
+
+        Nor is there one where trees decide some of the tasks and layers others.
+        """
+        kinds = {isinstance(head, Trees) for head in network.heads.values()}
+        known = not network.completed or isinstance(network.encoder, Temporal)
+        return known and len(kinds) == 1
 
     def join(self, engine: Engine) -> None:
         """Let the encoder run together with a completer's network, if it is the same."""
@@ -164,13 +165,33 @@ class Live:
         features, enough = described(
             shown.points, shown.observed, shown.centre, shown.scale, mean, known, code,
             self._rows["kept"], self._rows["frames"], self._now, self._enough, self._middle,
-            self._width,
+            self._width, self._between,
         )  # fmt: skip
         for weight, bias in self._inner:
             features = bent(features, weight, bias)
-        logits = dense(features, *self._last)
+        logits = summed(features, *self._forest) if self._forest else dense(features, *self._last)
         said = shares(logits, self._ends, self._temperature, enough)
         return {task: said[:, own] for task, own in self._own.items()}
+
+
+def _joined(
+    heads: Sequence[nn.Module],
+) -> tuple[list[tuple[Array, Array]], tuple[Array, Array]]:
+    """Return layers of all tasks together: first ones side by side, later ones as blocks.
+
+    Returns:
+        The inner layers, and the last one.
+    """
+    layers = [
+        [linear(layer) for layer in head if isinstance(layer, nn.Linear)]
+        for head in heads
+        if isinstance(head, nn.Sequential)
+    ]
+    first, *later = zip(*layers, strict=True)
+    joined = [(np.concatenate([weight for weight, _ in first], axis=1), _row(first))]
+    joined += [(_diagonal([weight for weight, _ in same]), _row(same)) for same in later]
+    joined[1:] = [(after_gelu(weight), bias) for weight, bias in joined[1:]]
+    return [before_gelu(weight, bias) for weight, bias in joined[:-1]], joined[-1]
 
 
 def _row(layers: Sequence[tuple[Array, Array]]) -> Array:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from kpcomplete.data.labelled import NONE
 from kpcomplete.head.several import Several
+from kpcomplete.head.trees import Trees
 
 _WIDTH = 2.0
 """Standard deviation that shifts of classes are expected to have: rare classes say little."""
@@ -38,7 +39,7 @@ def scale(
         network.temperature[i] = temperature
         head = network.heads[task]
         last = head[-1] if isinstance(head, nn.Sequential) else head
-        assert isinstance(last, nn.Linear)
+        assert isinstance(last, nn.Linear | Trees)
         with torch.no_grad():
             last.bias.copy_(last.bias + temperature * shift)
         found[f"{task}_temperature"] = temperature

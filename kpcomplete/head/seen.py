@@ -22,6 +22,7 @@ class Seen:
 
     Attributes:
         features: Name of `HIDDEN` to ``[N, F]``.
+        shown: Name of `HIDDEN` to ``[N]`` bool, which show enough to say something.
         targets: Task to ``[N]``.
         person: ``[N]`` number of the person in ``people``.
         view: ``[N]`` number of the view.
@@ -29,6 +30,7 @@ class Seen:
     """
 
     features: Mapping[str, Tensor]
+    shown: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
     person: Tensor
     view: Tensor
@@ -38,11 +40,16 @@ class Seen:
         """Return some of the windows."""
         return Seen(
             features={name: f[which] for name, f in self.features.items()},
+            shown={name: shown[which] for name, shown in self.shown.items()},
             targets={task: t[which] for task, t in self.targets.items()},
             person=self.person[which],
             view=self.view[which],
             people=self.people,
         )
+
+    def answered(self, name: str) -> "Seen":
+        """Return the windows that show enough with parts hidden in one of the ways."""
+        return self.rows(self.shown[name])
 
     def of(self, people: Collection[str]) -> "Seen":
         """Return the windows of some people."""
@@ -55,19 +62,23 @@ def look(network: Several, data: LabelledSet, stride: int) -> Seen:
     starts = data.poses.starts(network.past, stride)
     clip = torch.bucketize(starts, data.poses.clips[:, 0].contiguous(), right=True) - 1
     parts: dict[str, list[Tensor]] = {name: [] for name in HIDDEN}
+    shown: dict[str, list[Tensor]] = {name: [] for name in HIDDEN}
     targets: list[Mapping[str, Tensor]] = []
     with torch.inference_mode():
         for piece in tqdm(torch.split(starts, _PIECE), desc="encode", disable=None):
             batch = data.at(piece, network.past)
             targets.append(batch.targets)
             for name, part in HIDDEN.items():
-                parts[name].append(network.features(_without(batch, part)))
+                left = _without(batch, part)
+                parts[name].append(network.features(left))
+                shown[name].append(network.seen(left))
     people = sorted(set(data.poses.people))
     views = sorted(set(data.poses.views))
     person = torch.tensor([people.index(p) for p in data.poses.people])
     view = torch.tensor([views.index(v) for v in data.poses.views])
     return Seen(
         features={name: torch.cat(found).clone() for name, found in parts.items()},
+        shown={name: torch.cat(found).clone() for name, found in shown.items()},
         targets={task: torch.cat([t[task] for t in targets]) for task in data.tasks},
         person=person[clip],
         view=view[clip],

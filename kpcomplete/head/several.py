@@ -12,6 +12,8 @@ from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.checkpoint import network_class
 from kpcomplete.errors import ModelFileError, SettingError
+from kpcomplete.head.geometry import geometry, pairs
+from kpcomplete.head.trees import Trees
 from kpcomplete.model import Autoencoder, Latent, Prediction
 
 
@@ -23,13 +25,14 @@ class Several(nn.Module):
 
     The encoder sees the window from the past alone, in body units. Of its last frame and on
     average over the window, its latent and the completed joints are features; with them go how
-    often each joint was seen, how much it moved, and where the body is and how
-    large. Each task has a small network of its own.
+    often each joint was seen, how much it moved, where the body is and how large, and what
+    `kpcomplete.head.geometry` makes of them. Each task has a small network of its own.
 
     Args:
         encoder: Trained, or described as ``network`` and ``arguments``, as checkpoints do.
         tasks: Name of a task to names of its classes.
         hidden: Widths of the layers between features and classes; none: linear.
+        trees: Task to the size of `kpcomplete.head.trees.Trees` that decide instead of layers.
         dropout: Share of features dropped in training.
         past: Frames of a window.
         completed: Whether joints that are not seen count where the encoder believes them; False:
@@ -51,6 +54,7 @@ class Several(nn.Module):
         encoder: Autoencoder | Mapping[str, Any],
         tasks: Mapping[str, Sequence[str]],
         hidden: Sequence[int] = (64,),
+        trees: Mapping[str, Sequence[int]] | None = None,
         dropout: float = 0.2,
         past: int = 32,
         completed: bool = True,
@@ -70,14 +74,23 @@ class Several(nn.Module):
         }  # fmt: skip
         self.tasks = {task: tuple(classes) for task, classes in tasks.items()}
         self.past, self.completed, self.enough = past, completed, enough
+        self.between = pairs(self.encoder.skeleton)
         size = self._size()
         self.drop = nn.Dropout(dropout)
         self.heads = nn.ModuleDict(
             {task: _layers([size, *hidden, len(names)]) for task, names in self.tasks.items()}
         )
+        for task, shape in (trees or {}).items():
+            self.plant(task, Trees(len(self.tasks[task]), *shape))
         self.register_buffer("temperature", torch.ones(len(self.tasks)))
         self.register_buffer("middle", torch.zeros(size))
         self.register_buffer("width", torch.ones(size))
+
+    def plant(self, task: str, trees: Trees) -> None:
+        """Let trees decide a task from now on."""
+        self.heads[task] = trees
+        known = {**(self.arguments.get("trees") or {}), task: list(trees.size)}
+        self.arguments["trees"] = known
 
     def forward(
         self, batch: PoseBatch, placement: normalize.Placement | None = None
@@ -151,7 +164,9 @@ class Several(nn.Module):
         moved = (spread.sum(dim=-1) + 1e-6).sqrt()
         last = torch.where(known[:, -1, :, None], points[:, -1], mean)
         where = torch.cat([placement.centre, placement.scale.log()[:, None]], dim=1)
-        return torch.cat([*codes, last.flatten(1), mean.flatten(1), moved, share, where], dim=1)
+        shape = geometry(last, mean, placement, self.between)
+        plain = [*codes, last.flatten(1), mean.flatten(1), moved, share, where]
+        return torch.cat([*plain, shape], dim=1)
 
     @torch.no_grad()
     def standardise(self, features: Tensor) -> None:

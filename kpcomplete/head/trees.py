@@ -1,0 +1,156 @@
+"""Boosted decision trees as arrays: a head that finds borders between coordinates by itself."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.ensemble import HistGradientBoostingClassifier
+from torch import Tensor, nn
+
+from kpcomplete.pose import Array
+
+_NEVER = -12.0  # logit of a class that nobody showed
+
+
+class Trees(nn.Module):
+    """Adds up what many small trees say of each class (Friedman 2001, 10.1214/aos/1013203451).
+
+    A tree is a row of nodes. The children of a leaf are itself, so that all trees are gone down
+    equally deep.
+
+    Args:
+        classes: How many.
+        trees: How many, of all classes together.
+        nodes: Of the largest tree.
+        depth: From a root to its farthest leaf.
+    """
+
+    feature: Tensor
+    threshold: Tensor
+    low: Tensor
+    high: Tensor
+    value: Tensor
+    of: Tensor
+    bias: Tensor
+
+    def __init__(self, classes: int, trees: int, nodes: int, depth: int) -> None:
+        super().__init__()
+        self.depth = depth
+        itself = torch.arange(nodes, dtype=torch.int16).repeat(trees, 1)
+        self.register_buffer("feature", torch.zeros(trees, nodes, dtype=torch.int16))
+        self.register_buffer("threshold", torch.zeros(trees, nodes))
+        self.register_buffer("low", itself)
+        self.register_buffer("high", itself.clone())
+        self.register_buffer("value", torch.zeros(trees, nodes))
+        self.register_buffer("of", torch.zeros(trees, dtype=torch.int16))
+        self.register_buffer("bias", torch.zeros(classes))
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """What the constructor wants besides the number of classes."""
+        trees, nodes = self.feature.shape
+        return trees, nodes, self.depth
+
+    def forward(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch class"]:
+        """Return logits."""
+        tree = torch.arange(len(self.of), device=features.device)
+        place = torch.zeros(len(features), len(tree), dtype=torch.int64, device=features.device)
+        low, high, feature = self.low.long(), self.high.long(), self.feature.long()
+        for _ in range(self.depth):
+            value = features.gather(1, feature[tree, place])
+            below = value <= self.threshold[tree, place]
+            place = torch.where(below, low[tree, place], high[tree, place])
+        mine = (self.of[:, None] == torch.arange(len(self.bias), device=features.device)).float()
+        return self.bias + self.value[tree, place] @ mine
+
+
+def grow(
+    features: Array,
+    target: Array,
+    weight: Array,
+    classes: int,
+    *,
+    rounds: int,
+    leaves: int = 15,
+    rate: float = 0.1,
+    share: float = 0.3,
+    least: int = 20,
+    seed: int = 0,
+) -> Trees:
+    """Fit trees by scikit-learn's histogram gradient boosting (Ke et al. 2017, LightGBM).
+
+    Thresholds and values are rounded to half precision, as they are stored.
+
+    Args:
+        features: ``[N, F]``.
+        target: ``[N]`` class numbers, of two classes at least.
+        weight: ``[N]``.
+        classes: How many there are, shown or not.
+        rounds: Trees of each class.
+        leaves: Of a tree at most.
+        rate: Of learning.
+        share: Of the features that a border is looked for in, drawn anew for each.
+        least: Windows of a leaf.
+        seed: Of the draws.
+    """
+    fitted = HistGradientBoostingClassifier(
+        max_iter=rounds, learning_rate=rate, max_leaf_nodes=leaves, l2_regularization=1.0,
+        max_bins=63, max_features=share, min_samples_leaf=least, early_stopping=False,
+        random_state=seed,
+    ).fit(features, target, sample_weight=weight)  # fmt: skip
+    return _taken(fitted, classes)
+
+
+def _taken(fitted: HistGradientBoostingClassifier, classes: int) -> Trees:
+    """Return the trees of a fitted model; of two classes there is one tree, for the second."""
+    shown = [int(c) for c in fitted.classes_]
+    own = shown if len(shown) > 2 else shown[1:]
+    rounds = [[tree.nodes for tree in several] for several in fitted._predictors]
+    rows = [(c, nodes) for several in rounds for c, nodes in zip(own, several, strict=True)]
+    most = max(len(nodes) for _, nodes in rows)
+    depth = max(int(nodes["depth"].max()) for _, nodes in rows)
+    out = Trees(classes, len(rows), most, depth)
+    out.bias.fill_(_NEVER)
+    out.bias[shown] = 0.0
+    out.bias[own] = torch.from_numpy(np.ravel(fitted._baseline_prediction)).float()
+    for i, (number, nodes) in enumerate(rows):
+        count, inner = len(nodes), nodes["is_leaf"] == 0
+        itself = np.arange(count)
+        for name, values in (
+            ("feature", np.where(inner, nodes["feature_idx"], 0)),
+            ("threshold", np.where(inner, nodes["num_threshold"], 0.0)),
+            ("low", np.where(inner, nodes["left"], itself)),
+            ("high", np.where(inner, nodes["right"], itself)),
+            ("value", np.where(inner, 0.0, nodes["value"])),
+        ):
+            row = getattr(out, name)[i]
+            row[:count] = torch.from_numpy(np.asarray(values, np.float64)).to(row.dtype)
+        out.of[i] = number
+    for name in ("threshold", "value"):
+        getattr(out, name).copy_(getattr(out, name).half().float())
+    return out
+
+
+def forest(heads: Sequence[Trees]) -> tuple[Array, ...]:
+    """Return all trees of several heads together, for `kpcomplete.head.describing.summed`.
+
+    Returns:
+        ``feature``, ``threshold``, ``low``, ``high``, ``value`` ``[T, N]``, ``of [T]``, the number
+        of the logit that each tree adds to, and ``bias`` of all logits.
+    """
+    most = max(head.size[1] for head in heads)
+    parts: list[Array] = []
+    for name, kind in (
+        ("feature", np.int64), ("threshold", np.float32), ("low", np.int64), ("high", np.int64),
+        ("value", np.float32),
+    ):  # fmt: skip
+        rows = [
+            nn.functional.pad(getattr(head, name), (0, most - head.size[1])).numpy().astype(kind)
+            for head in heads
+        ]
+        parts.append(np.concatenate(rows))
+    starts = np.cumsum([0, *(len(head.bias) for head in heads)])
+    of = [head.of.numpy().astype(np.int64) + at for head, at in zip(heads, starts, strict=False)]
+    bias = np.concatenate([head.bias.numpy() for head in heads]).astype(np.float32)
+    return (*parts, np.concatenate(of), bias)
