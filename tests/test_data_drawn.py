@@ -104,3 +104,14 @@ def test_other_frame_rates_and_older_files_are_refused(tmp_path):
         DrawnOccupants(files=[file_of(tmp_path, scene(fps=24.0))]).load()
     with pytest.raises(SourceError, match="was written before"):
         DrawnOccupants(files=[file_of(tmp_path, replace(scene(), posture=None))]).load()
+
+
+def test_who_is_not_found_teaches_nothing(tmp_path):
+    seen, lost = scene("a"), scene("b")
+    lost.keypoints[:4] = np.nan  # of 6 frames
+    file = file_of(tmp_path, seen, lost)
+    assert Drawn(files=[file]).read().people == ("a", "b")
+    assert Drawn(files=[file], found=0.3).read().people == ("a", "b")
+    assert Drawn(files=[file], found=0.5).read().people == ("a",)
+    with pytest.raises(SourceError, match="somebody who was found in 50% of the frames"):
+        Drawn(files=[file_of(tmp_path, lost)], found=0.5).read()

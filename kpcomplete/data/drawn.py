@@ -23,18 +23,27 @@ class Drawn:
     Args:
         files: Written by ``kpcomplete stage``.
         min_confidence: A joint of which the detector is less sure counts as missing.
+        found: Share of a clip's frames in which the detector must have found the person; who is
+            not found teaches nothing.
     """
 
     files: Sequence[str]
     min_confidence: float = 0.5
+    found: float = 0.0
 
     def read(self) -> "DrawnSet":
         """Return a clip for each person.
 
         Raises:
-            SourceError: If a file was not written by ``kpcomplete stage``, or before it kept 3D.
+            SourceError: If a file was not written by ``kpcomplete stage``, or before it kept 3D,
+                or if nobody was found often enough.
         """
-        scenes = [scene for file in self.files for scene in _solid(file)]
+        scenes = [s for file in self.files for s in _solid(file) if _share(s) >= self.found]
+        if not scenes:
+            raise SourceError(
+                f"{', '.join(self.files)} should show somebody who was found in {self.found:.0%} "
+                "of the frames, but nobody was"
+            )
         lengths = torch.tensor([len(scene.keypoints) for scene in scenes])
         flat = [_flat(scene, self.min_confidence) for scene in scenes]
         return DrawnSet(
@@ -105,6 +114,11 @@ def _solid(file: str) -> tuple[Scene, ...]:
             "that; draw it again"
         )
     return scenes
+
+
+def _share(scene: Scene) -> float:
+    """Return the share of frames in which the detector found anything."""
+    return float(np.isfinite(scene.keypoints[..., 0]).any(axis=1).mean())
 
 
 def _flat(scene: Scene, least: float) -> Tensor:
