@@ -62,7 +62,7 @@ def test_a_camera_range_must_rise():
 
 def write_mocap(path, **changes):
     generator = np.random.default_rng(0)
-    joints = generator.normal(size=(5, 3, 3)).astype(np.float16)
+    joints = 0.03 * generator.normal(size=(5, 3, 3)).astype(np.float16)
     joints[:, :, 1] = 0
     values = {
         "joints": joints, "root": np.zeros((5, 3), np.float32), "clip_frames": np.array([2, 3]),
@@ -89,6 +89,25 @@ def test_mocap_is_seen_once_by_each_camera(tmp_path):
     torch.testing.assert_close(twice.keypoints, poses.keypoints, equal_nan=True)
     again = data.load()
     torch.testing.assert_close(again.keypoints, poses.keypoints, equal_nan=True)
+
+
+def test_where_a_joint_jumps_a_new_clip_begins(tmp_path):
+    joints = np.zeros((8, 3, 3), np.float16)
+    joints[:1, 2, 0], joints[4:, 1, 1] = 1.0, 0.6  # the first frame of a, and in the middle of b
+    file = write_mocap(
+        tmp_path / "m.npz", joints=joints, root=np.zeros((8, 3), np.float32),
+        clip_frames=np.array([3, 5]),
+    )  # fmt: skip
+    data = Mocap(
+        file=file, cameras=[FRONT], joints={"left_shoulder": ["l"], "right_shoulder": ["r"]}
+    )
+    _, lengths, people, _ = data.read()
+    assert lengths.tolist() == [1, 2, 1, 4]
+    assert people == ("a", "a", "b", "b")
+    joints[:, :, 2] = np.arange(8)[:, None] * 0.4  # 12 m a second: that fast people are
+    write_mocap(tmp_path / "m.npz", joints=0 * joints + joints[:, :, 2:] * [0, 0, 1],
+                root=np.zeros((8, 3), np.float32), clip_frames=np.array([3, 5]))  # fmt: skip
+    assert data.read()[1].tolist() == [3, 5]
 
 
 def test_mocap_says_what_is_wrong(tmp_path):

@@ -11,8 +11,12 @@ from torch import Tensor
 from kpcomplete.data import PoseSet
 from kpcomplete.data.projection import CameraRange, body_axes, project
 from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.pose import Array
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
+#: No joint moves faster against the pelvis, metres a second: a clip is in pieces where one does.
+#: CMU's clips of unknown people begin with a frame of somebody who stands with both arms spread.
+JUMP = 15.0
 _FIELDS = ("joints", "root", "clip_frames", "subject", "joint_names", "fps")
 
 
@@ -21,7 +25,8 @@ class Mocap:
     """Optical motion capture, projected by cameras that stand still during a clip.
 
     A joint is taken over only where it is the same point as the canonical one, within about 3 cm;
-    all others stay NaN, the head included where it was not recorded.
+    all others stay NaN, the head included where it was not recorded. Where joints jump, a new clip
+    begins.
 
     Args:
         file: ``.npz`` with ``joints [N, J, 3]`` in metres relative to joint 0, Y up, ``root
@@ -110,8 +115,29 @@ class Mocap:
                 f"each, but has {int(lengths.sum())} frames in {len(lengths)} clips and "
                 f"{len(values['subject'])} subjects"
             )
-        people = tuple(values["subject"].tolist())
-        return torch.from_numpy(points), lengths, people, float(values["fps"])
+        fps = float(values["fps"])
+        pieces = _pieces(values["joints"].astype(np.float32), lengths.numpy(), fps)
+        people = np.repeat(values["subject"], [len(parts) for parts in pieces])
+        cut = torch.tensor([length for parts in pieces for length in parts])
+        return torch.from_numpy(points), cut, tuple(people.tolist()), fps
+
+
+def _pieces(joints: Array, lengths: Array, fps: float) -> list[list[int]]:
+    """Return the lengths of each clip's parts between jumps.
+
+    Args:
+        joints: ``[N, J, 3]`` metres from a joint of the body.
+        lengths: ``[C]`` frames of the clips.
+        fps: Frames a second.
+    """
+    ends = np.cumsum(lengths)
+    speed = np.zeros(len(joints))
+    speed[1:] = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1) * fps
+    found = []
+    for end, length in zip(ends, lengths, strict=True):
+        jumps = np.flatnonzero(speed[end - length + 1 : end] > JUMP) + 1
+        found.append(np.diff([0, *jumps, length]).tolist())
+    return found
 
 
 def _means(values: Tensor, clip: Tensor, count: int) -> Tensor:
