@@ -231,6 +231,8 @@ def _watch(
     size = np.array([camera.width, camera.height])
     inside = [s for s, p in seen.items() if ((p[0][0] >= 0) & (p[0][0] < size)).all()]
     inside = [s for s in inside if s not in PLACES or _faces(np.stack(why[s])) >= _SEEN]
+    if not inside:  # nobody to look for
+        return {}
     info = StreamInfo(name="staged", fps=fps, image_size=(camera.width, camera.height))
     _kept().rest()
     detector = Seats(

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from kpcomplete import staged, staging
 from kpcomplete.app.simulate import simulate
 from kpcomplete.benchmark.nearness import Met
 from kpcomplete.cabin import headwear, nearness, padding, rear, strangers
+from kpcomplete.cabin.cameras import draw_camera
 from kpcomplete.cabin.clothes import Outfit, Surface
 from kpcomplete.cabin.landmarks import NAMES
 from kpcomplete.cabin.strangers import Variety
@@ -185,6 +188,25 @@ def test_other_settings_do_not_take_over_finished_rides(tmp_path, monkeypatch):
         staging.stage(file, rides=2, frames=3)
         staging.stage(file, rides=2, frames=2, variety={"hats": 0.5})
         assert numbers == [0, 1, 0, 1]
+
+
+def test_a_ride_that_shows_nobody_has_no_scenes(monkeypatch):
+    rng = np.random.default_rng(0)
+    camera = draw_camera("mirror", (64, 48), rng)
+    aside = camera.center + np.array([2.0, 0.5, 0.0]) + rng.normal(0.0, 0.02, (33, 3))
+    body = SimpleNamespace(dressed=aside, landmarks=aside)
+    ride = SimpleNamespace(
+        occupants={"driver": None},
+        at=lambda time: SimpleNamespace(time=time, bodies={"driver": body}),
+        mesh=lambda *_: (None, None),
+        causes=lambda *_: {"driver": ["outside"] * 33},
+    )
+    drawer = SimpleNamespace(draw=lambda *_: np.zeros((48, 64, 3), np.uint8))
+    monkeypatch.setattr(staging, "Renderer", lambda *_, **__: nullcontext(drawer))
+    sensor = SimpleNamespace(expose=lambda picture, *_: picture)
+    pictures = []
+    assert staging._watch(ride, camera, np.arange(3) / 15, sensor, rng, pictures) == {}
+    assert len(pictures) == 3
 
 
 @pytest.mark.slow
