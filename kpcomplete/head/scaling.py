@@ -18,9 +18,9 @@ def scale(
 ) -> dict[str, float]:
     """Set the temperature of each task, and shift its classes to how frequent they are.
 
-    Heads learn from all classes alike; without the shift rare ones would be announced too often
+    Layers learn from all classes alike; without the shift rare ones would be announced too often
     (vector scaling with one slope, Guo et al. 2017, arXiv 1706.04599). The shift becomes part of
-    the last layer's bias.
+    the last layer's bias. Trees learn how frequent classes are, and are not shifted.
 
     Args:
         network: Whose heads gave the logits.
@@ -35,19 +35,26 @@ def scale(
         known = targets[task] != NONE
         if not known.any():
             continue
-        temperature, shift = fitted(values[known], targets[task][known])
-        network.temperature[i] = temperature
         head = network.heads[task]
-        last = head[-1] if isinstance(head, nn.Sequential) else head
-        assert isinstance(last, nn.Linear | Trees)
-        with torch.no_grad():
-            last.bias.copy_(last.bias + temperature * shift)
+        trees = isinstance(head, Trees)
+        temperature, shift = fitted(values[known], targets[task][known], shifted=not trees)
+        network.temperature[i] = temperature
+        if not trees:
+            last = head[-1] if isinstance(head, nn.Sequential) else head
+            assert isinstance(last, nn.Linear)
+            with torch.no_grad():
+                last.bias.copy_(last.bias + temperature * shift)
         found[f"{task}_temperature"] = temperature
     return found
 
 
-def fitted(logits: Tensor, target: Tensor) -> tuple[float, Tensor]:
+def fitted(logits: Tensor, target: Tensor, *, shifted: bool = True) -> tuple[float, Tensor]:
     """Return what to divide logits ``[N, C]`` by, and what to add to each class after that.
+
+    Args:
+        logits: Of windows whose classes are known.
+        target: ``[N]`` these.
+        shifted: Whether anything is to be added.
 
     Example:
         >>> logits = torch.zeros(100, 2)
@@ -56,8 +63,9 @@ def fitted(logits: Tensor, target: Tensor) -> tuple[float, Tensor]:
         True
     """
     slope = torch.zeros((), requires_grad=True)
-    shift = torch.zeros(logits.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([slope, shift], max_iter=100, line_search_fn="strong_wolfe")
+    shift = torch.zeros(logits.shape[1], requires_grad=shifted)
+    free = [slope, shift] if shifted else [slope]
+    optimizer = torch.optim.LBFGS(free, max_iter=100, line_search_fn="strong_wolfe")
     logits = logits.detach()
 
     def step() -> Tensor:
