@@ -99,6 +99,8 @@ def learn(
     teach, judge, test = (seen.of(people) for people in (split.teach, split.judge, split.test))
     groups = [teach] if taught is None else [teach, taught]
     shown = torch.cat([rows for group in groups for rows in group.shown.values()])
+    if rounds is not None:
+        shown &= torch.cat([_one_way(len(g.person), seed) for g in groups])
     features = torch.cat([f for group in groups for f in group.features.values()])[shown]
     targets = {
         task: torch.cat([few(g.targets[task], share, seed).repeat(len(HIDDEN)) for g in groups])
@@ -113,6 +115,18 @@ def learn(
     with torch.no_grad():
         scale(network, network.decide(judge.features["as seen"]), judge.targets)
     return test
+
+
+def _one_way(windows: int, seed: int) -> Tensor:
+    """Return ``[ways * windows]`` whether a window teaches as it is seen, or with a part hidden.
+
+    Layers take all ways, a few windows at a time; trees take all windows at once, so each in one
+    way: half of them as they are seen.
+    """
+    draw = torch.rand(windows, generator=torch.Generator().manual_seed(seed))
+    hidden = (2 * (draw - 0.5) * (len(HIDDEN) - 1)).long() + 1
+    way = torch.where(draw < 0.5, 0, hidden)
+    return torch.cat([way == i for i in range(len(HIDDEN))])
 
 
 def run(

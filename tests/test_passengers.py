@@ -99,6 +99,13 @@ def test_trees_learn_it_too_and_only_from_those_who_are_seen(tmp_path):
     assert said[:, OCCUPANTS.index("infant_seat")].max() < 0.05
 
 
+def test_each_window_teaches_trees_in_one_way():
+    ways = passengers._one_way(4000, 1).view(3, 4000)
+    assert (ways.sum(dim=0) == 1).all()
+    assert ways.float().mean(dim=1).tolist() == pytest.approx([0.5, 0.25, 0.25], abs=0.03)
+    assert not torch.equal(ways, passengers._one_way(4000, 2).view(3, 4000))
+
+
 def test_windows_of_which_nothing_is_said_are_not_measured(tmp_path):
     half = Given(72).load()
     points = half.poses.keypoints.clone()
