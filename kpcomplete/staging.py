@@ -4,9 +4,8 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +15,20 @@ from tqdm import tqdm
 
 from kpcomplete import staged
 from kpcomplete.cabin import strangers
-from kpcomplete.cabin.cameras import Camera, draw_camera
+from kpcomplete.cabin.cameras import draw_camera
 from kpcomplete.cabin.edition import EDITION
-from kpcomplete.cabin.film import Sensor, draw_sensor
-from kpcomplete.cabin.landmarks import NAMES
-from kpcomplete.cabin.postures import classify
-from kpcomplete.cabin.profile import FACE
-from kpcomplete.cabin.rear import PLACES
-from kpcomplete.cabin.render import Renderer
-from kpcomplete.cabin.ride import Ride
+from kpcomplete.cabin.film import draw_sensor
+from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.cabin.sheet import mark, read, write
 from kpcomplete.cabin.strangers import Variety
-from kpcomplete.cabin.truth import Truth
-from kpcomplete.cabin.visibility import CAUSES, VISIBLE
-from kpcomplete.detector.mediapipe import MediaPipe
-from kpcomplete.detector.seats import Seats
-from kpcomplete.detector.tracker import Tracker
 from kpcomplete.errors import SettingError
-from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.output import guard, whole
-from kpcomplete.recording import sequence
+from kpcomplete.shooting import shoot
 from kpcomplete.staged import Scene
 
 log = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 _KINDS = ("mirror", "mirror", "dash", "pillar", "door", "roof")  # of cameras, ride by ride
-_SEEN = 0.5  # share of frames in which something of a head in the rear must be seen
 _RELIGHT = 12  # frames for which light on what moves is kept
 
 
@@ -73,7 +60,8 @@ def stage(
         size: Width and height of the images, pixels, even.
         nights: Share of rides in infrared light.
         variety: Shares of `kpcomplete.cabin.strangers.Variety`; None: two bare heads in front.
-        sheet: Picture to write, ``.png``: the middle of every ride, with true joints.
+        sheet: Picture to write, ``.png``: the middle of every ride, with true joints and classes,
+            sorted by kind of camera and by what people do.
         seed: The same seed gives the same drives.
 
     Returns:
@@ -111,13 +99,15 @@ def stage(
         for number in tqdm(range(rides), unit="ride", disable=None):
             part, picture = parts / f"{number}.safetensors", parts / f"{number}.png"
             if not part.is_file():
-                scenes, drawn = stage_.ride(number)
+                found, drawn = stage_.ride(number)
                 write([drawn], picture, across=1)
-                staged.write(part, scenes)
-        every = [s for number in range(rides) for s in staged.read(parts / f"{number}.safetensors")]
+                staged.write(part, found)
+        scenes = [staged.read(parts / f"{number}.safetensors") for number in range(rides)]
+        every = [scene for one in scenes for scene in one]
         staged.write(temporary, every)
         if sheet is not None:
-            write([read(parts / f"{number}.png") for number in range(rides)], sheet)
+            order = sorted(range(rides), key=lambda number: _kind(scenes[number]))
+            write([read(parts / f"{number}.png") for number in order], sheet)
     shutil.rmtree(parts)
     return tuple(every)
 
@@ -152,7 +142,7 @@ class Stage:
             number, float(times[-1]), rng, _RELIGHT, light, self.variety
         )
         sensor, pictures = draw_sensor(night, rng), list[Array]()
-        found = _watch(ride, camera, times, sensor, rng, pictures)
+        found = shoot(ride, camera, times, sensor, rng, pictures)
         scenes = [
             Scene(person=f"{self.seed}_{number:03d}_{seat.replace('_', '')}", seat=seat,
                   camera=kind, fps=float(fps), image_size=self.size, eye=camera.as_dict(),
@@ -161,122 +151,17 @@ class Stage:
         ]  # fmt: skip
         at = self.frames // 2
         seen = {s: (scene["truth"][at], scene["cause"][at]) for s, scene in found.items()}
-        return scenes, mark(pictures[at][..., ::-1], seen, kind)
+        classes = [f"{s.seat}: {s.occupant}, {_posture_at(s, at)}" for s in scenes]
+        return scenes, mark(pictures[at][..., ::-1], seen, [kind, *classes])
 
 
-class Kept:
-    """Trackers of MediaPipe that are used again: a closed one keeps 12 MB.
-
-    Attributes:
-        min_visibility: 0, all joints are reported.
-    """
-
-    min_visibility = 0.0
-
-    def __init__(self) -> None:
-        self._made = MediaPipe(min_visibility=self.min_visibility)
-        self._trackers: list[Tracker] = []
-        self._finders: dict[int, Tracker] = {}
-        self._used = 0
-
-    def rest(self) -> None:
-        """Nobody is followed any more."""
-        self._used = 0
-
-    def tracker(self, people: int = 1) -> Tracker:
-        """One that follows nobody yet; always of as many people."""
-        self._used += 1
-        if len(self._trackers) < self._used:
-            self._trackers.append(self._made.tracker(people))
-        tracker = self._trackers[self._used - 1]
-        tracker.reset()
-        return tracker
-
-    def finder(self, people: int = 1) -> Tracker:
-        """One that sees every picture afresh."""
-        if people not in self._finders:
-            self._finders[people] = self._made.finder(people)
-        return self._finders[people]
+def _posture_at(scene: Scene, frame: int) -> str:
+    return POSTURES[int(scene.posture[frame])] if scene.posture is not None else "unknown"
 
 
-@cache
-def _kept() -> Kept:
-    return Kept()
-
-
-def _watch(
-    ride: Ride,
-    camera: Camera,
-    times: Array,
-    sensor: Sensor,
-    rng: np.random.Generator,
-    pictures: list[Array],
-) -> dict[str, dict[str, Array]]:
-    """Return the arrays of a `Scene`, by seat, and add what was drawn to `pictures`."""
-    fps = 1.0 / float(times[1] - times[0])
-    truth = Truth(camera, fps, 0)
-    solid: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
-    why: dict[str, list[Array]] = {seat: [] for seat in ride.occupants}
-    with Renderer(camera, finer=1) as renderer:
-        for time in times.tolist():
-            moment = ride.at(time)
-            picture = renderer.draw(*ride.mesh(moment, camera.center))
-            pictures.append(sensor.expose(picture, moment.time, rng)[..., ::-1].copy())
-            for seat, causes in ride.causes(moment, camera).items():
-                body = moment.bodies[seat]
-                truth.grow(seat, body.dressed)
-                solid[seat].append(body.landmarks)
-                why[seat].append(np.array([CAUSES.index(cause) for cause in causes]))
-    seen = {seat: camera.project(camera.view(np.stack(solid[seat]))) for seat in solid}
-    size = np.array([camera.width, camera.height])
-    inside = [s for s, p in seen.items() if ((p[0][0] >= 0) & (p[0][0] < size)).all()]
-    inside = [s for s in inside if s not in PLACES or _faces(np.stack(why[s])) >= _SEEN]
-    if not inside:  # nobody to look for
-        return {}
-    info = StreamInfo(name="staged", fps=fps, image_size=(camera.width, camera.height))
-    _kept().rest()
-    detector = Seats(
-        trackers=_kept(), zones={seat: truth.zones[seat] for seat in inside}, threads=1
-    )
-    found = list(detector(_stream(pictures, fps), info))
-    out = {}
-    for seat in inside:
-        poses = sequence(found, seat, info)
-        out[seat] = {
-            "keypoints": poses.keypoints,
-            "confidence": poses.confidence,
-            "world": _world(found, seat),
-            "truth": seen[seat].astype(np.float32),
-            "solid": camera.view(np.stack(solid[seat])).astype(np.float32),
-            "posture": _posture(ride, seat, np.stack(solid[seat]), times),
-            "visible": np.stack(why[seat]) == CAUSES.index(VISIBLE),
-            "cause": np.stack(why[seat]).astype(np.uint8),
-        }
-    return out
-
-
-def _faces(causes: Array) -> float:
-    """Share of frames in which any joint of the head is seen; nobody finds others in the rear."""
-    return float((causes[:, :FACE] == CAUSES.index(VISIBLE)).any(axis=1).mean())
-
-
-def _posture(ride: Ride, seat: str, joints: Array, times: Array) -> Array:
-    """Index into `kpcomplete.cabin.postures.POSTURES`, ``[T]``."""
-    if ride.occupants[seat].seat.facing:  # a baby looks back
-        return np.zeros(len(joints), np.uint8)
-    return classify(joints, ride.spans[seat], times)
-
-
-def _world(found: Sequence[Frame], seat: str) -> Array:
-    """``[T, 33, 3]`` metres, the detector's own guess of the 3D pose; NaN where there is none."""
-    world = np.full((len(found), len(NAMES), 3), np.nan, dtype=np.float32)
-    for i, frame in enumerate(found):
-        person = frame.people.get(seat)
-        if person is not None and person.world is not None:
-            world[i] = person.world
-    return world
-
-
-def _stream(pictures: Sequence[Array], fps: float) -> Iterator[Frame]:
-    for i, picture in enumerate(pictures):
-        yield Frame(index=i, time=i / fps, image=picture)
+def _kind(scenes: Sequence[Scene]) -> tuple[str, tuple[str, ...]]:
+    """What a sheet is sorted by: the kind of camera, then what people do; nobody comes last."""
+    if not scenes:
+        return "~", ()
+    done = {_posture_at(scene, len(scene.keypoints) // 2) for scene in scenes}
+    return scenes[0].camera, tuple(sorted(done - {"in_position"}))

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kpcomplete import staged, staging
+from kpcomplete import shooting, staged, staging
 from kpcomplete.app.simulate import simulate
 from kpcomplete.benchmark.nearness import Met
 from kpcomplete.cabin import headwear, nearness, padding, rear, strangers
@@ -202,10 +202,10 @@ def test_a_ride_that_shows_nobody_has_no_scenes(monkeypatch):
         causes=lambda *_: {"driver": ["outside"] * 33},
     )
     drawer = SimpleNamespace(draw=lambda *_: np.zeros((48, 64, 3), np.uint8))
-    monkeypatch.setattr(staging, "Renderer", lambda *_, **__: nullcontext(drawer))
+    monkeypatch.setattr(shooting, "Renderer", lambda *_, **__: nullcontext(drawer))
     sensor = SimpleNamespace(expose=lambda picture, *_: picture)
     pictures = []
-    assert staging._watch(ride, camera, np.arange(3) / 15, sensor, rng, pictures) == {}
+    assert shooting.shoot(ride, camera, np.arange(3) / 15, sensor, rng, pictures) == {}
     assert len(pictures) == 3
 
 

@@ -17,13 +17,13 @@ COLORS = ((40, 220, 60), (250, 210, 40), (240, 60, 50), (200, 70, 230), (60, 150
 ACROSS, WIDTH = 6, 320  # pictures in a row; pixels
 
 
-def mark(image: Image, people: Mapping[str, tuple[Array, Array]], title: str) -> Image:
+def mark(image: Image, people: Mapping[str, tuple[Array, Array]], lines: Sequence[str]) -> Image:
     """A picture with the joints of everybody in it.
 
     Args:
         image: red, green, blue, shape (height, width, 3).
         people: name -> pixels of the joints, (33, 2), and index of their cause, (33,).
-        title: written into the corner.
+        lines: written into the corner, one below the other.
     """
     import cv2
 
@@ -32,7 +32,10 @@ def mark(image: Image, people: Mapping[str, tuple[Array, Array]], title: str) ->
         for (x, y), cause in zip(pixels, causes, strict=True):
             if cause < len(COLORS):
                 cv2.circle(drawn, (round(float(x)), round(float(y))), 4, COLORS[cause], -1)
-    cv2.putText(drawn, title, (8, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 2)
+    for i, line in enumerate(lines):
+        for color, thick in ((0, 4), (255, 2)):  # readable on any ground
+            cv2.putText(drawn, line, (8, 24 + 24 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.65, (color,) * 3,
+                        thick)  # fmt: skip
     return drawn
 
 
