@@ -4,8 +4,11 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from kpcomplete.cabin.film import draw_sensor
 from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.cabin.sheet import mark, read, write
 from kpcomplete.cabin.strangers import Variety
-from kpcomplete.errors import SettingError
+from kpcomplete.errors import SettingError, WorkerError
 from kpcomplete.output import guard, whole
 from kpcomplete.shooting import shoot
 from kpcomplete.staged import Scene
@@ -29,6 +32,7 @@ from kpcomplete.staged import Scene
 log = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 _KINDS = ("mirror", "mirror", "dash", "pillar", "door", "roof")  # of cameras, ride by ride
+_FRESH = 40  # rides of a process
 _RELIGHT = 12  # frames for which light on what moves is kept
 
 
@@ -43,6 +47,7 @@ def stage(
     nights: float = 0.2,
     variety: Mapping[str, float] | None = None,
     sheet: str | Path | None = None,
+    processes: int = 1,
     seed: int = 0,
 ) -> tuple[Scene, ...]:
     """Draw rides of strangers, let the detector find them, and write what it found.
@@ -62,6 +67,7 @@ def stage(
         variety: Shares of `kpcomplete.cabin.strangers.Variety`; None: two bare heads in front.
         sheet: Picture to write, ``.png``: the middle of every ride, with true joints and classes,
             sorted by kind of camera and by what people do.
+        processes: Rides at the same time; what is found depends on it by thousandths of a pixel.
         seed: The same seed gives the same drives.
 
     Returns:
@@ -72,7 +78,10 @@ def stage(
         MissingDependencyError: If anny or open3d is not installed.
         RenderError: If this machine cannot draw.
         OutputError: If the file cannot be written.
+        WorkerError: If one of the processes dies; rides that are done stay.
     """
+    if processes < 1:
+        raise SettingError(f"staging needs at least 1 process, but got processes={processes}")
     if rides < 1 or frames < 2 or not rates or min(rates) < 1:
         raise SettingError(
             f"staging needs at least 1 ride, 2 frames and 1 frame a second, but got rides={rides}, "
@@ -96,12 +105,10 @@ def stage(
     with guard(path):
         parts.mkdir(parents=True, exist_ok=True)
     with whole(path) as temporary:
-        for number in tqdm(range(rides), unit="ride", disable=None):
-            part, picture = parts / f"{number}.safetensors", parts / f"{number}.png"
-            if not part.is_file():
-                found, drawn = stage_.ride(number)
-                write([drawn], picture, across=1)
-                staged.write(part, found)
+        missing = [n for n in range(rides) if not (parts / f"{n}.safetensors").is_file()]
+        with tqdm(total=rides, initial=rides - len(missing), unit="ride", disable=None) as bar:
+            for _ in _work(stage_, parts, missing, processes):
+                bar.update()
         scenes = [staged.read(parts / f"{number}.safetensors") for number in range(rides)]
         every = [scene for one in scenes for scene in one]
         staged.write(temporary, every)
@@ -130,6 +137,12 @@ class Stage:
         mark = hashlib.sha256(facts.encode()).hexdigest()[:12]
         return path.with_name(f".{path.name}.rides-{mark}")
 
+    def keep(self, parts: Path, number: int) -> None:
+        """Draw one ride, and leave its picture and its scenes in a folder."""
+        found, drawn = self.ride(number)
+        write([drawn], parts / f"{number}.png", across=1)
+        staged.write(parts / f"{number}.safetensors", found)
+
     def ride(self, number: int) -> tuple[list[Scene], Array]:
         """The scenes of one ride, and a picture of its middle with true joints."""
         rng = np.random.default_rng([self.seed, number])
@@ -153,6 +166,33 @@ class Stage:
         seen = {s: (scene["truth"][at], scene["cause"][at]) for s, scene in found.items()}
         classes = [f"{s.seat}: {s.occupant}, {_posture_at(s, at)}" for s in scenes]
         return scenes, mark(pictures[at][..., ::-1], seen, [kind, *classes])
+
+
+def _work(stage_: Stage, parts: Path, missing: Sequence[int], processes: int) -> Iterator[None]:
+    """Draw rides that are missing; yields after each.
+
+    What has drawn some hundred rides takes ten times as long for each: processes are made anew.
+    """
+    if processes == 1 and len(missing) <= _FRESH:
+        for number in missing:
+            stage_.keep(parts, number)
+            yield
+        return
+    for start in range(0, len(missing), processes * _FRESH):
+        some = missing[start : start + processes * _FRESH]
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            jobs = [pool.submit(stage_.keep, parts, number) for number in some]
+            try:
+                for job in as_completed(jobs):
+                    job.result()
+                    yield
+            except BrokenProcessPool as error:
+                raise WorkerError(
+                    "a process that drew rides died, perhaps for lack of memory; finished rides "
+                    "are kept: start again with fewer processes"
+                ) from error
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 def _posture_at(scene: Scene, frame: int) -> str:

@@ -1,9 +1,12 @@
 """Simulated drives that the real detector looks at."""
 
+from concurrent.futures import Executor, Future
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from kpcomplete import staged
+from kpcomplete import staged, staging
 from kpcomplete.cabin import cameras, strangers
 from kpcomplete.errors import RenderError, SettingError
 from kpcomplete.staging import stage
@@ -52,6 +55,49 @@ def test_clothes_differ_and_colours_are_colours():
     colors = np.array([[o.skin, o.hair, o.shirt, o.stripe, o.trousers] for o in outfits])
     assert colors.min() >= 0
     assert colors.max() <= 1
+
+
+def test_there_is_somebody_who_draws(tmp_path):
+    with pytest.raises(SettingError, match="at least 1 process, but got processes=0"):
+        stage(tmp_path / "a.safetensors", processes=0)
+
+
+def test_processes_that_draw_are_made_anew(tmp_path, monkeypatch):
+    made, kept = [], []
+
+    class Pool(Executor):
+        def __init__(self, processes, mp_context):
+            made.append(processes)
+
+        def submit(self, function, *args):
+            job = Future()
+            job.set_result(function(*args))
+            return job
+
+    stage_ = SimpleNamespace(keep=lambda parts, number: kept.append(number))
+    monkeypatch.setattr(staging, "ProcessPoolExecutor", Pool)
+    missing = list(range(5, 5 + 3 * 2 * staging._FRESH - 1))
+    assert sum(1 for _ in staging._work(stage_, tmp_path, missing, 2)) == len(missing)
+    assert (made, kept) == ([2, 2, 2], missing)
+    assert sum(1 for _ in staging._work(stage_, tmp_path, missing[:3], 1)) == 3
+    assert made == [2, 2, 2]  # a few rides need no process
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_two_processes_draw_what_one_does(tmp_path):
+    pytest.importorskip("anny", reason="needs the extra 'cabin'")
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    settings = {"rides": 2, "frames": 3, "rates": (15,), "seed": 3}
+    try:
+        stage(one, **settings)
+    except RenderError as error:
+        pytest.skip(str(error))
+    stage(two, processes=2, **settings)
+    for mine, theirs in zip(staged.read(one), staged.read(two), strict=True):
+        assert (mine.person, mine.occupant) == (theirs.person, theirs.occupant)
+        np.testing.assert_array_equal(mine.truth, theirs.truth)
+        np.testing.assert_allclose(mine.keypoints, theirs.keypoints, atol=1e-3)
 
 
 @pytest.mark.slow
