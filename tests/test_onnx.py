@@ -20,6 +20,7 @@ from kpcomplete.completer.autoencoder import AutoencoderCompleter
 from kpcomplete.errors import MissingDependencyError, ModelFileError, SettingError
 from kpcomplete.exporting import export
 from kpcomplete.head.learned import Learned as Head
+from kpcomplete.head.trees import grow
 from kpcomplete.lifter.learned import Learned as Lifter
 from kpcomplete.lifter.temporal import Temporal
 from kpcomplete.model.linear import Linear
@@ -113,6 +114,27 @@ def test_the_decision_of_a_head_is_a_file_too(folder):
     found = Session(folder / "head.decide.onnx", graph="head.decide")(features=features)
     for values, (_, probabilities) in zip(found, wanted.items(), strict=True):
         np.testing.assert_allclose(values, probabilities[:, :-1], atol=1e-6)
+
+
+def test_the_decision_of_trees_is_a_file_too(tmp_path):
+    made, rng = several.__wrapped__(), np.random.default_rng(0)
+    features = rng.normal(size=(400, len(made.middle))).astype(np.float32)
+    for task, classes in made.tasks.items():
+        target = np.digitize(features[:, 3], [-0.4, 0.4]) % len(classes)
+        made.plant(task, grow(features, target, np.ones(400), len(classes), rounds=4))
+    file = tmp_path / "head.safetensors"
+    checkpoint.save(file, made.state_dict(), Metadata.of(made, {}))
+    export(file, tmp_path)
+    asked = torch.from_numpy(features[:9] * np.asarray(made.width) + np.asarray(made.middle))
+    wanted = made.calibrated(made.decide(asked), torch.ones(9, dtype=torch.bool))
+    found = Session(tmp_path / "head.decide.onnx", graph="head.decide")(features=asked)
+    for values, (_, probabilities) in zip(found, wanted.items(), strict=True):
+        np.testing.assert_allclose(values, probabilities[:, :-1], atol=1e-6)
+    heads = [Head(weights=file, onnx=folder) for folder in (None, tmp_path)]
+    one, other = (head.watch()({p.person: p for p in reported()}) for head in heads)
+    for seat, tasks in one.items():
+        for task, values in tasks.items():
+            np.testing.assert_allclose(other[seat][task], values, atol=1e-4)
 
 
 def test_a_file_says_what_it_is(folder):

@@ -55,7 +55,8 @@ class Trees(nn.Module):
     def forward(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch class"]:
         """Return logits."""
         tree = torch.arange(len(self.of), device=features.device)
-        place = torch.zeros(len(features), len(tree), dtype=torch.int64, device=features.device)
+        root = torch.zeros_like(features[:, :1], dtype=torch.int64)  # as many as there are windows
+        place = root.expand(-1, len(tree))
         low, high, feature = self.low.long(), self.high.long(), self.feature.long()
         for _ in range(self.depth):
             value = features.gather(1, feature[tree, place])
