@@ -100,6 +100,15 @@ def test_trees_learn_what_they_are_shown(known):
         assert (said[task].argmax(dim=1) == target).float().mean() > 0.95
 
 
+def test_a_head_that_grew_trees_drops_nothing_any_more(known):
+    _, _, targets, features = known
+    head = network().train()
+    head.standardise(features)
+    fit_trees(head, features, targets, 3)
+    with torch.no_grad():
+        assert torch.equal(head.decide(features)["lean"], head.decide(features)["lean"])
+
+
 def test_a_head_of_trees_is_read_as_it_was_written(known, tmp_path):
     head, batch, _, _ = known
     write(tmp_path / "head.safetensors", head, {})

@@ -106,6 +106,7 @@ def fit_trees(
     Raises:
         SettingError: If fewer than two classes of a task were shown.
     """
+    network.eval()  # nothing is dropped: trees need it neither now nor later
     scaled = ((features - network.middle) / network.width).numpy()
     group = torch.zeros(len(features), dtype=torch.int64) if group is None else group
     for task, target in targets.items():
