@@ -224,5 +224,5 @@ def _figures(mean: Mapping[str, float]) -> dict[str, float]:
         "without_completion_f1_1": mean["without position, as seen, macro_f1_1"],
         "ece": max(errors),
         "switches_per_min": mean["switches_per_min"],
-        "answered": mean["answered, as seen_100"],
+        "answered": mean["with answered, as seen_100"],
     }
