@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
 from kpcomplete.data.labelled import NONE
-from kpcomplete.errors import SettingError
+from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.head.describing import summed
 from kpcomplete.head.explanation import explain
 from kpcomplete.head.fitting import fit_trees
@@ -117,6 +119,25 @@ def test_a_head_of_trees_is_read_as_it_was_written(known, tmp_path):
         torch.testing.assert_close(again.probabilities(batch)[task], values, atol=2e-3, rtol=0)
     for name in ("feature", "threshold", "value", "low"):
         assert torch.equal(getattr(again.heads["lean"], name), getattr(head.heads["lean"], name))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("feature", 9999), ("feature", -1), ("low", 0), ("high", 9999), ("low", -2), ("of", 7)],
+)
+def test_trees_that_lead_nowhere_are_refused(known, tmp_path, name, value):
+    head, _, _, _ = known
+    file = tmp_path / "head.safetensors"
+    write(file, head, {})
+    tensors = load_file(file)
+    spoilt = tensors[f"heads.lean.{name}"].flatten()
+    spoilt[1] = value
+    tensors[f"heads.lean.{name}"] = spoilt.view_as(tensors[f"heads.lean.{name}"])
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    save_file(tensors, file, header)
+    with pytest.raises(ModelFileError, match="must lead down to leaves"):
+        checkpoint.load(file).build()
 
 
 def test_live_trees_say_the_same(known):

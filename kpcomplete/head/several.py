@@ -82,9 +82,18 @@ class Several(nn.Module):
         )
         for task, shape in (trees or {}).items():
             self.plant(task, Trees(len(self.tasks[task]), *shape))
+        self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
+            lambda module, _: module._check()
+        )
         self.register_buffer("temperature", torch.ones(len(self.tasks)))
         self.register_buffer("middle", torch.zeros(size))
         self.register_buffer("width", torch.ones(size))
+
+    def _check(self) -> None:
+        """Make sure that trees which were read are sound; compiled ones ask no further."""
+        for head in self.heads.values():
+            if isinstance(head, Trees):
+                head.check(len(self.middle))
 
     def plant(self, task: str, trees: Trees) -> None:
         """Let trees decide a task from now on."""

@@ -52,6 +52,28 @@ class Trees(nn.Module):
         trees, nodes = self.feature.shape
         return trees, nodes, self.depth
 
+    def check(self, features: int) -> None:
+        """Make sure that whoever goes down a tree arrives, wherever the numbers are from.
+
+        Args:
+            features: How many there are.
+
+        Raises:
+            ValueError: If a node asks for what is not there, or leads up or nowhere.
+        """
+        trees, nodes = self.feature.shape
+        itself = torch.arange(nodes).expand(trees, nodes)
+        low, high = self.low.long(), self.high.long()
+        leaf = (low == itself) & (high == itself)
+        inner = (low > itself) & (high > itself) & (low < nodes) & (high < nodes)
+        asked = (self.feature >= 0) & (self.feature < features)
+        said = (self.of >= 0) & (self.of < len(self.bias))
+        if not (bool((leaf | inner).all()) and bool(asked.all()) and bool(said.all())):
+            raise ValueError(
+                f"trees of {nodes} nodes must lead down to leaves, ask for one of {features} "
+                f"features and speak of one of {len(self.bias)} classes, but do not"
+            )
+
     def forward(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch class"]:
         """Return logits."""
         tree = torch.arange(len(self.of), device=features.device)
