@@ -20,7 +20,7 @@ from kpcomplete import staged
 from kpcomplete.cabin import strangers
 from kpcomplete.cabin.cameras import draw_camera
 from kpcomplete.cabin.edition import EDITION
-from kpcomplete.cabin.film import draw_sensor
+from kpcomplete.cabin.film import Film, draw_sensor
 from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.cabin.sheet import mark, read, write
 from kpcomplete.cabin.strangers import Variety
@@ -32,6 +32,7 @@ from kpcomplete.staged import Scene
 log = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 _KINDS = ("mirror", "mirror", "dash", "pillar", "door", "roof")  # of cameras, ride by ride
+_QUALITY = 20  # of films, x264's constant rate factor
 _FRESH = 40  # rides of a process
 _RELIGHT = 12  # frames for which light on what moves is kept
 
@@ -47,6 +48,7 @@ def stage(
     nights: float = 0.2,
     variety: Mapping[str, float] | None = None,
     sheet: str | Path | None = None,
+    videos: str | Path | None = None,
     processes: int = 1,
     seed: int = 0,
 ) -> tuple[Scene, ...]:
@@ -67,6 +69,8 @@ def stage(
         variety: Shares of `kpcomplete.cabin.strangers.Variety`; None: two bare heads in front.
         sheet: Picture to write, ``.png``: the middle of every ride, with true joints and classes,
             sorted by kind of camera and by what people do.
+        videos: Folder for a film of each ride, ``SEED_NUMBER.mp4``, as the detector saw it; scenes of
+            people named ``SEED_NUMBER_seat`` are its truth. None: none are kept.
         processes: Rides at the same time; what is found depends on it by thousandths of a pixel.
         seed: The same seed gives the same drives.
 
@@ -98,7 +102,7 @@ def stage(
         raise SettingError(f"variety has the shares {known}, but got {unknown}")
     stage_ = Stage(
         frames=frames, latest=latest, rates=tuple(rates), size=size, nights=nights, seed=seed,
-        variety=Variety(**dict(variety or {})),
+        variety=Variety(**dict(variety or {})), videos=None if videos is None else str(videos),
     )  # fmt: skip
     path = Path(output)
     parts = stage_.folder(path)
@@ -130,6 +134,7 @@ class Stage:
     nights: float
     variety: Variety
     seed: int
+    videos: str | None = None
 
     def folder(self, path: Path) -> Path:
         """Where finished rides wait for the others."""
@@ -156,6 +161,8 @@ class Stage:
         )
         sensor, pictures = draw_sensor(night, rng), list[Array]()
         found = shoot(ride, camera, times, sensor, rng, pictures)
+        if self.videos is not None:
+            self._film(Path(self.videos) / f"{self.seed}_{number:03d}.mp4", pictures, fps)
         scenes = [
             Scene(person=f"{self.seed}_{number:03d}_{seat.replace('_', '')}", seat=seat,
                   camera=kind, fps=float(fps), image_size=self.size, eye=camera.as_dict(),
@@ -166,6 +173,19 @@ class Stage:
         seen = {s: (scene["truth"][at], scene["cause"][at]) for s, scene in found.items()}
         classes = [f"{s.seat}: {s.occupant}, {_posture_at(s, at)}" for s in scenes]
         return scenes, mark(pictures[at][..., ::-1], seen, [kind, *classes])
+
+    def _film(self, path: Path, pictures: Sequence[Array], fps: int) -> None:
+        """Write what was drawn, blue, green, red, whole or not at all."""
+        with guard(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(".part.mp4")
+            try:
+                with Film(draft, self.size, fps, _QUALITY) as film:
+                    for picture in pictures:
+                        film.add(picture[..., ::-1])
+                draft.replace(path)
+            finally:
+                draft.unlink(missing_ok=True)
 
 
 def _work(stage_: Stage, parts: Path, missing: Sequence[int], processes: int) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 
@@ -55,6 +56,25 @@ def test_clothes_differ_and_colours_are_colours():
     colors = np.array([[o.skin, o.hair, o.shirt, o.stripe, o.trousers] for o in outfits])
     assert colors.min() >= 0
     assert colors.max() <= 1
+
+
+def test_what_was_drawn_may_be_kept_as_a_film(tmp_path, monkeypatch):
+    shades = [30, 120, 220]
+
+    def shoot(ride, camera, times, sensor, rng, pictures):
+        pictures += [np.full((48, 64, 3), (shade, 0, 0), np.uint8) for shade in shades]  # blue
+        return {}
+
+    monkeypatch.setattr(staging, "shoot", shoot)
+    monkeypatch.setattr(staging.strangers, "draw_ride", lambda *_: (None, {}))
+    stage(tmp_path / "a.safetensors", rides=2, frames=3, size=(64, 48), videos=tmp_path / "films")
+    assert sorted(p.name for p in (tmp_path / "films").iterdir()) == ["0_000.mp4", "0_001.mp4"]
+    with av.open(str(tmp_path / "films" / "0_001.mp4")) as film:
+        found = [f.to_ndarray(format="rgb24") for f in film.decode(video=0)]
+        assert float(film.streams.video[0].average_rate) == 15.0  # of the second ride
+    np.testing.assert_allclose([f[..., 2].mean() for f in found], shades, atol=12)
+    assert max(f[..., 0].mean() for f in found) < 12
+    assert staged.read(tmp_path / "a.safetensors") == ()
 
 
 def test_there_is_somebody_who_draws(tmp_path):
