@@ -69,8 +69,8 @@ def stage(
         variety: Shares of `kpcomplete.cabin.strangers.Variety`; None: two bare heads in front.
         sheet: Picture to write, ``.png``: the middle of every ride, with true joints and classes,
             sorted by kind of camera and by what people do.
-        videos: Folder for a film of each ride, ``SEED_NUMBER.mp4``, as the detector saw it; scenes of
-            people named ``SEED_NUMBER_seat`` are its truth. None: none are kept.
+        videos: Folder for a film of each ride, ``SEED_NUMBER.mp4``, as the detector saw it; scenes
+            of people named ``SEED_NUMBER_seat`` are its truth. None: none are kept.
         processes: Rides at the same time; what is found depends on it by thousandths of a pixel.
         seed: The same seed gives the same drives.
 
