@@ -68,9 +68,9 @@ class Live:
 
         Nor is there one where trees decide some of the tasks and layers others.
         """
-        kinds = {isinstance(head, Trees) for head in network.heads.values()}
-        known = not network.completed or isinstance(network.encoder, Temporal)
-        return known and len(kinds) == 1
+        if network.completed and not isinstance(network.encoder, Temporal):
+            return False
+        return len({isinstance(head, Trees) for head in network.heads.values()}) == 1
 
     def join(self, engine: Engine) -> None:
         """Let the encoder run together with a completer's network, if it is the same."""
