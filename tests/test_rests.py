@@ -57,3 +57,11 @@ def test_hands_at_rest_count_as_what_they_hold(monkeypatch):
     assert with_phone
     at = np.array([(with_phone[0].start + with_phone[0].end) / 2])
     assert POSTURES[int(classify(joints, person.spans, at)[0])] == "phone"
+
+
+def test_a_thing_is_in_the_hand_from_halfway_there_until_halfway_back(monkeypatch):
+    person = somebody(monkeypatch, ("thigh", "thigh"))
+    person.handle(50.0, 1.0, "call", ["left"])
+    span = person.spans[-1]
+    assert (span.name, span.side) == ("call", "left")
+    assert (span.start, span.end) == pytest.approx((50.35, 51.35))

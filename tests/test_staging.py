@@ -9,6 +9,7 @@ import pytest
 
 from kpcomplete import staged, staging
 from kpcomplete.cabin import cameras, strangers
+from kpcomplete.cabin.postures import POSTURES
 from kpcomplete.errors import RenderError, SettingError
 from kpcomplete.staging import stage
 
@@ -75,6 +76,19 @@ def test_what_was_drawn_may_be_kept_as_a_film(tmp_path, monkeypatch):
     np.testing.assert_allclose([f[..., 2].mean() for f in found], shades, atol=12)
     assert max(f[..., 0].mean() for f in found) < 12
     assert staged.read(tmp_path / "a.safetensors") == ()
+
+
+def test_sheets_are_sorted_by_view_and_by_what_people_do():
+    def ride(camera, *postures):
+        return [
+            SimpleNamespace(camera=camera, keypoints=np.zeros(3), posture=np.full(3, number))
+            for number in postures
+        ]
+
+    phone, reclined = POSTURES.index("phone"), POSTURES.index("reclined")
+    rides = [[], ride("roof", 0), ride("dash", reclined), ride("dash", 0, phone), ride("dash", 0)]
+    order = sorted(range(5), key=lambda number: staging._kind(rides[number]))
+    assert order == [4, 3, 2, 1, 0]  # who is in position comes first, a ride of nobody last
 
 
 def test_there_is_somebody_who_draws(tmp_path):

@@ -11,6 +11,7 @@ from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
 from kpcomplete.data.labelled import NONE
 from kpcomplete.errors import ModelFileError, SettingError
+from kpcomplete.head import fitting
 from kpcomplete.head.describing import summed
 from kpcomplete.head.explanation import explain
 from kpcomplete.head.fitting import fit_trees
@@ -109,6 +110,21 @@ def test_a_head_that_grew_trees_drops_nothing_any_more(known):
     fit_trees(head, features, targets, 3)
     with torch.no_grad():
         assert torch.equal(head.decide(features)["lean"], head.decide(features)["lean"])
+
+
+def test_a_large_group_does_not_drown_a_small_one(monkeypatch):
+    weights = []
+
+    def grown(features, target, weight, classes, **_):
+        weights.append(weight)
+        return grow(features, target, weight, classes, rounds=1)
+
+    monkeypatch.setattr(fitting, "grow", grown)
+    group = (torch.arange(200) >= 196).long()
+    target = torch.arange(200) % 2
+    features = torch.randn(200, len(network().middle))
+    fit_trees(network(), features, {"size": target}, 1, group=group)
+    assert weights[0][-1] / weights[0][0] == pytest.approx((196 / 4) ** 0.5)
 
 
 def test_a_head_of_trees_is_read_as_it_was_written(known, tmp_path):
