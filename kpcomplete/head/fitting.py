@@ -27,13 +27,8 @@ def regress(network: Several, batch: LabelledBatch, components: int) -> None:
             raise SettingError("a regression on components needs a linear head: set hidden=[]")
         linear = head[0]
         assert isinstance(linear, nn.Linear)
+        known = _known(network, task, batch.targets[task]).numpy()
         target = batch.targets[task].numpy()
-        known = target != NONE
-        if (shown := len(np.unique(target[known]))) < 2:
-            raise SettingError(
-                f"{task} needs labels of two classes at least, but {shown} of "
-                f"{', '.join(network.tasks[task])} are labelled in what is learned from"
-            )
         pca = PCA(min(components, int(known.sum()), features.shape[1])).fit(features)
         fitted = LogisticRegression(class_weight="balanced", max_iter=500, C=0.1)
         fitted.fit(pca.transform(features[known]), target[known])
@@ -110,12 +105,7 @@ def fit_trees(
     scaled = ((features - network.middle) / network.width).numpy()
     group = torch.zeros(len(features), dtype=torch.int64) if group is None else group
     for task, target in targets.items():
-        known = target != NONE
-        if (shown := len(torch.unique(target[known]))) < 2:
-            raise SettingError(
-                f"{task} needs labels of two classes at least, but {shown} of "
-                f"{', '.join(network.tasks[task])} are labelled in what is learned from"
-            )
+        known = _known(network, task, target)
         counts = torch.bincount(group[known]).clamp_min(1).float()
         weight = counts.rsqrt()[group[known]]
         network.plant(
@@ -126,6 +116,21 @@ def fit_trees(
                 rounds=rounds, least=min(20, max(3, int(known.sum()) // 200)), seed=seed,
             ),
         )  # fmt: skip
+
+
+def _known(network: Several, task: str, target: Tensor) -> Tensor:
+    """Return which of a task's classes ``[N]`` are known.
+
+    Raises:
+        SettingError: If these are fewer than two different ones.
+    """
+    known = target != NONE
+    if (shown := len(torch.unique(target[known]))) < 2:
+        raise SettingError(
+            f"{task} needs labels of two classes at least, but {shown} of "
+            f"{', '.join(network.tasks[task])} are labelled in what is learned from"
+        )
+    return known
 
 
 def _balanced(target: Tensor, group: Tensor | None) -> Tensor:
