@@ -8,10 +8,9 @@ from typing import Any
 import torch
 
 from kpcomplete import checkpoint
-from kpcomplete.data.drawn import Drawn
 from kpcomplete.data.mocap import Mocap
 from kpcomplete.data.simulated import Simulated
-from kpcomplete.data.solid import SolidMaterial, SolidSampler, SolidSet
+from kpcomplete.data.solid import SolidMaterial, SolidSampler, SolidSet, SolidSource
 from kpcomplete.errors import SettingError
 from kpcomplete.objective.lift import Lift
 from kpcomplete.trainer import Trainer
@@ -21,7 +20,7 @@ from kpcomplete.training import write
 def run(
     *,
     objective: Lift,
-    data: Mapping[str, Mocap | Simulated | Drawn],
+    data: Mapping[str, Mocap | Simulated | SolidSource],
     trainer: Trainer,
     output: str | Path,
     shares: Mapping[str, float],
@@ -56,7 +55,7 @@ def run(
     if quick:
         windows, trainer = 8, replace(trainer, steps=10, report_every=5, warmup=2)
     sets: dict[str, SolidMaterial] = {
-        name: part.read() if isinstance(part, Drawn) else SolidSet.of(part)
+        name: part.material() if isinstance(part, SolidSource) else SolidSet.of(part)
         for name, part in data.items()
     }
     _check(sets, held_out, excluded)

@@ -207,6 +207,23 @@ def _trusted(raw: PoseSequence, min_confidence: float) -> PoseSequence:
     return raw.hide(raw.confidence < min_confidence)
 
 
+def mend(
+    raw: PoseSequence, completer: Completer, gate: Gate | None = None, min_confidence: float = 0.5
+) -> PoseSequence:
+    """Return a person of a whole recording as a `Pipeline` hands it to its lifter.
+
+    Args:
+        raw: All that was reported, canonical skeleton.
+        completer: Fills in missing joints.
+        gate: See `Pipeline`.
+        min_confidence: Likewise.
+    """
+    trusted = _trusted(raw, min_confidence)
+    if gate is not None:
+        trusted = trusted.hide(Guard(gate)(raw))
+    return complete([trusted], completer)[raw.person]
+
+
 @torch.inference_mode()
 def complete(
     sequences: Sequence[PoseSequence],

@@ -9,10 +9,9 @@ from hydra.utils import get_class, get_method
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[1]
-CHOICES = {"anomaly", "corruption", "completer", "data", "detector", "executor", "exporter", "gate",
-           "head", "importer", "lifter", "model", "objective", "penalty", "sink", "source",
-           "benchmark",
-           "show", "format"}  # fmt: skip
+CHOICES = {"anomaly", "corruption", "completer", "data", "detected", "detector", "executor",
+           "exporter", "gate", "head", "importer", "lifter", "model", "objective", "penalty",
+           "sink", "source", "benchmark", "show", "format"}  # fmt: skip
 PLACES = {"app", "cabin", "sample", "scene", "weights"}  # folders that are no choice
 # choices of values, not of classes
 SETTINGS = {"experiment", "occlusion", "skeleton", "window", "trainer", "way"}

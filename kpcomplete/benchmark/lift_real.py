@@ -14,10 +14,9 @@ from kpcomplete.camera import Camera
 from kpcomplete.completer import Completer
 from kpcomplete.following import Solid
 from kpcomplete.gate import Gate
-from kpcomplete.gate.watch import Guard
 from kpcomplete.lifter import Lifter
 from kpcomplete.lifting import Lifting
-from kpcomplete.pipeline import complete
+from kpcomplete.pipeline import mend
 from kpcomplete.pose import PoseSequence
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
@@ -47,10 +46,7 @@ class Chain:
 
     def completed(self, poses: PoseSequence) -> PoseSequence:
         """Return a person with its joints filled in."""
-        trusted = poses.hide(poses.confidence < self.min_confidence)
-        if self.gate is not None:
-            trusted = trusted.hide(Guard(self.gate)(poses))
-        return complete([trusted], self.completer)[poses.person]
+        return mend(poses, self.completer, self.gate, self.min_confidence)
 
     def solid(self, done: PoseSequence, camera: Camera, *, rigid: bool = True) -> Solid:
         """Return a completed person in 3D."""

@@ -89,10 +89,8 @@ class Occupants:
         points, postures, found = [], [], list(takes(self.file))
         every = thinning(found[0].fps, self.fps, self.file)
         for take in found:
-            report = self._detected(take) if self.detector else self._seen(take, rng)
-            points.append(
-                torch.from_numpy((report / take.camera.width).astype(np.float32))[::every]
-            )
+            seen = self._detected(take) if self.detector else self._seen(take, rng)
+            points.append(torch.from_numpy((seen / take.camera.width).astype(np.float32))[::every])
             postures.append(take.posture[::every])
         poses = PoseSet.from_clips(
             points,
@@ -117,16 +115,21 @@ class Occupants:
 
     def _detected(self, take: Take) -> Array:
         assert self.detector is not None
-        cause = torch.from_numpy(_numbered(take.cause, self.detector.causes))
-        times = torch.arange(len(cause)) / take.fps
-        views, name = list(self.detector.views), f"{take.camera.name} {take.seat}"
-        view = torch.tensor([views.index(name) if name in views else -1])
-        offset, sure = self.detector.draw(cause[None], times[None], view)
-        across = np.linalg.norm(take.keypoints[:, 11] - take.keypoints[:, 12], axis=-1)
-        unit = max(1.5 * _neck(take.keypoints), float(np.nanmedian(across)))
-        points: Array = take.keypoints + unit * offset[0].numpy()
-        points[sure[0].numpy() < self.min_confidence] = np.nan
+        points, sure = report(take, self.detector)
+        points[sure < self.min_confidence] = np.nan
         return points
+
+
+def report(take: Take, detector: Errs) -> tuple[Array, Array]:
+    """Return where a detector reports joints, ``[T, 33, 2]`` pixels, and how sure it is of them."""
+    cause = torch.from_numpy(_numbered(take.cause, detector.causes))
+    times = torch.arange(len(cause)) / take.fps
+    views, name = list(detector.views), f"{take.camera.name} {take.seat}"
+    view = torch.tensor([views.index(name) if name in views else -1])
+    offset, sure = detector.draw(cause[None], times[None], view)
+    across = np.linalg.norm(take.keypoints[:, 11] - take.keypoints[:, 12], axis=-1)
+    unit = max(1.5 * _neck(take.keypoints), float(np.nanmedian(across)))
+    return take.keypoints + unit * offset[0].numpy(), sure[0].numpy()
 
 
 def _neck(points: Array) -> float:

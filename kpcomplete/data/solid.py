@@ -1,11 +1,11 @@
 """Training material in three dimensions: motion of known people, and cameras that may see it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
@@ -108,6 +108,15 @@ class SolidMaterial(Protocol):
     def see(self, frames: Tensor, generator: torch.Generator, /) -> "SolidBatch": ...
 
 
+@runtime_checkable
+class SolidSource(Protocol):
+    """Says where clips of people in 3D are from."""
+
+    def material(self) -> SolidMaterial:
+        """Read them."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SolidBatch(PoseBatch):
     """Windows in pixels of whom the truth in 3D is known.
@@ -115,22 +124,31 @@ class SolidBatch(PoseBatch):
     Attributes:
         solid: Metres in the camera's frame, x right, y down, z ahead; NaN where not known.
         focal: Of each window's pinhole, pixels; its principal point is at 0, 0.
+        filled: Joints that no detector saw, but a completer filled in; they are ``observed``.
+        spread: Pixels, standard deviation of filled joints; 0 elsewhere.
+        ready: Windows that are as a lifter gets them in use: nothing is to be hidden or filled in.
     """
 
     solid: Float[Tensor, "batch time joint 3"]
     focal: Float[Tensor, " batch"]
+    filled: Bool[Tensor, "batch time joint"]
+    spread: Float[Tensor, "batch time joint"]
+    ready: Bool[Tensor, " batch"]
 
     def to(self, device: torch.device | str) -> "SolidBatch":
         """Return the batch on another device."""
-        return SolidBatch(
-            solid=self.solid.to(device), focal=self.focal.to(device), **vars(super().to(device))
-        )
+        return self._with(super().to(device), lambda x: x.to(device))
 
     def select(self, rows: Tensor | slice) -> "SolidBatch":
         """Return some of the windows."""
-        return SolidBatch(
-            solid=self.solid[rows], focal=self.focal[rows], **vars(super().select(rows))
-        )
+        return self._with(super().select(rows), lambda x: x[rows])
+
+    def _with(self, flat: PoseBatch, function: Callable[[Tensor], Tensor]) -> "SolidBatch":
+        mine: dict[str, Any] = {name: function(getattr(self, name)) for name in _SOLID}
+        return SolidBatch(**vars(flat), **mine)
+
+
+_SOLID = ("solid", "focal", "filled", "spread", "ready")
 
 
 def look(
@@ -158,20 +176,33 @@ def pinhole(
     """Project points of cameras' frames."""
     pixels = solid[..., :2] / solid[..., 2:] * focal[:, None, None, None]
     flat = PoseBatch.from_keypoints(pixels, fps=fps)
-    return SolidBatch(solid=solid, focal=focal, **vars(flat))
+    return SolidBatch(
+        solid=solid,
+        focal=focal,
+        filled=torch.zeros_like(flat.observed),
+        spread=torch.zeros_like(flat.confidence),
+        ready=torch.zeros_like(focal, dtype=torch.bool),
+        **vars(flat),
+    )
 
 
 def mirrored(batch: SolidBatch, swap: Tensor) -> SolidBatch:
     """Return the windows of ``swap`` ``[B]`` as a mirror shows them."""
     order = torch.from_numpy(Skeleton.load(CANONICAL).mirror)
-    swapped = swap[:, None, None, None]
     flip = batch.solid.new_tensor([-1.0, 1.0, 1.0])
+
+    def image(x: Tensor, signs: Tensor | None = None) -> Tensor:
+        other = x[:, :, order] if signs is None else x[:, :, order] * signs
+        return torch.where(swap.view(-1, *[1] * (x.ndim - 1)), other, x)
+
     return replace(
         batch,
-        solid=torch.where(swapped, batch.solid[:, :, order] * flip, batch.solid),
-        keypoints=torch.where(swapped, batch.keypoints[:, :, order] * flip[:2], batch.keypoints),
-        observed=torch.where(swapped[..., 0], batch.observed[:, :, order], batch.observed),
-        confidence=torch.where(swapped[..., 0], batch.confidence[:, :, order], batch.confidence),
+        solid=image(batch.solid, flip),
+        keypoints=image(batch.keypoints, flip[:2]),
+        observed=image(batch.observed),
+        confidence=image(batch.confidence),
+        filled=image(batch.filled),
+        spread=image(batch.spread),
     )
 
 
@@ -229,8 +260,5 @@ class SolidSampler:
 
 def joined(parts: Sequence[SolidBatch]) -> SolidBatch:
     """Put windows of equal length one behind the other."""
-    return SolidBatch(
-        solid=torch.cat([p.solid for p in parts]),
-        focal=torch.cat([p.focal for p in parts]),
-        **vars(PoseBatch.concatenate(parts)),
-    )
+    mine: dict[str, Any] = {n: torch.cat([getattr(p, n) for p in parts]) for n in _SOLID}
+    return SolidBatch(**vars(PoseBatch.concatenate(parts)), **mine)

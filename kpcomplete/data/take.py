@@ -1,7 +1,7 @@
 """Simulated people as one camera sees them: 3D, pixels, what hides them, and labels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from kpcomplete.data.simulated import read_tensors
 from kpcomplete.errors import SourceError
 
 Array = npt.NDArray[Any]
+_OF_FRAMES = ("cabin", "points", "keypoints", "cause", "posture", "dash")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +58,14 @@ class Take:
     def visible(self) -> Array:
         """``[T, 33]`` whether the camera sees the joint."""
         return np.asarray(self.cause == "visible")
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, frames: slice) -> "Take":
+        """Return some of the frames; a step lowers the frame rate."""
+        arrays = {name: getattr(self, name)[frames] for name in _OF_FRAMES}
+        return replace(self, **arrays, fps=self.fps / (frames.step or 1))
 
 
 def takes(file: str | Path) -> Iterator[Take]:

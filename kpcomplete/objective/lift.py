@@ -128,11 +128,14 @@ class Lift(Objective):
     @torch.no_grad()
     @exact
     def sight(self, clean: SolidBatch) -> Sight:
-        """Return corrupted windows as the lifter will get them, and those that are not beside."""
+        """Return corrupted windows as the lifter will get them, and those that are not beside.
+
+        What is ``ready`` stays as it is.
+        """
         placement = normalize.fit(clean)
-        body = self._shaken(placement.into_body(clean))
-        spoil = self._draw.share(len(clean), self.shares["corrupted"], clean.device)
-        fill = self._draw.share(len(clean), self.shares["completed"], clean.device)
+        body = self._shaken(placement.into_body(clean), ~clean.ready)
+        spoil = self._draw.share(len(clean), self.shares["corrupted"], clean.device) & ~clean.ready
+        fill = self._draw.share(len(clean), self.shares["completed"], clean.device) & ~clean.ready
         hidden = ~self.corruption(body).observed
         body = body.hide(hidden & spoil[:, None, None])
         if self.completer is None:
@@ -141,13 +144,15 @@ class Lift(Objective):
             fill &= fill.cumsum(dim=0) <= self.most
         return see(clean, body, placement, self.completer, fill)
 
-    def _shaken(self, body: PoseBatch) -> PoseBatch:
+    def _shaken(self, body: PoseBatch, rows: Tensor) -> PoseBatch:
         """Return what a detector would: joints off for good, and trembling by a third of that."""
         batch, time, joints, _ = body.keypoints.shape
         strength = self._draw.uniform(batch, 1, 1, 1, device=body.device).square() * self.noise
         moved = self._draw.normal(batch, 1, joints, 2, device=body.device)
         moved = moved + self._draw.normal(batch, time, joints, 2, device=body.device) / 3
-        shaken = body.keypoints + strength * moved * body.observed[..., None]
+        shaken = (
+            body.keypoints + strength * moved * (body.observed & rows[:, None, None])[..., None]
+        )
         return replace(body, keypoints=shaken)
 
     def _figures(self, points: Tensor, std: Tensor, truth: Tensor) -> dict[str, Tensor]:
@@ -221,10 +226,11 @@ def see(
     fill: Tensor,
 ) -> Sight:
     """Complete the windows of ``fill`` ``[B]``, given in body units, and see all of them."""
-    seen = body.observed
+    seen = body.observed & ~clean.filled
     rows = fill.nonzero().flatten()
-    keypoints, given = body.keypoints.clone(), seen.clone()
-    covariance = keypoints.new_zeros(*keypoints.shape, 2)
+    keypoints, given = body.keypoints.clone(), body.observed.clone()
+    variance = (clean.spread / placement.scale[:, None, None]).square()
+    covariance = variance[..., None, None] * torch.eye(2).to(variance)
     if completer is not None and len(rows):
         done = completer(body.select(rows))
         keypoints[rows], given[rows] = done.keypoints, done.observed

@@ -1,0 +1,1 @@
+"""Known people in 3D as a lifter gets them in use: detected, doubted, completed."""
