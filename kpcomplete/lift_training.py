@@ -10,7 +10,7 @@ import torch
 from kpcomplete import checkpoint
 from kpcomplete.data.mocap import Mocap
 from kpcomplete.data.simulated import Simulated
-from kpcomplete.data.solid import SolidMaterial, SolidSampler, SolidSet, SolidSource
+from kpcomplete.data.solid import SolidMaterial, SolidSampler, SolidSet, SolidSource, starts
 from kpcomplete.errors import SettingError
 from kpcomplete.objective.lift import Lift
 from kpcomplete.trainer import Trainer
@@ -41,7 +41,7 @@ def run(
         shares: Name of a data set to share of the windows.
         held_out: People who are not trained on, but calibrate.
         excluded: People who are neither trained nor calibrated on; the network is measured on them.
-        lengths: See `SolidSampler`; the longest is measured.
+        lengths: See `SolidSampler`; the longest that fits into the clips of a data set is measured.
         windows: How many of held-out people calibrate, and measure each data set.
         quick: Ten steps on few windows, to see whether everything fits together.
         provenance: What else the checkpoint should say about itself.
@@ -64,15 +64,13 @@ def run(
     longest = [max(lengths)]
     train = SolidSampler(sets=seen, shares=shares, lengths=lengths)
     test = SolidSampler(sets=unseen, shares={n: shares[n] for n in unseen}, lengths=longest)
+    tried = {name: _longest(s, lengths) for name, s in (strangers or unseen).items()}
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(max(windows // 4, 1), draw)])
     objective.to("cpu")  # where the windows are
     calibration = objective.calibrate(test.draw(windows, draw))
     metrics = {
-        name: objective.evaluate(
-            SolidSampler(sets={name: s}, shares={name: 1.0}, lengths=longest).draw(windows, draw)
-        )
-        for name, s in (strangers or unseen).items()
+        name: objective.evaluate(sampler.draw(windows, draw)) for name, sampler in tried.items()
     }
     record = {
         "data": {name: sorted(set(s.people)) for name, s in seen.items()},
@@ -93,6 +91,13 @@ def run(
     }
     write(output, objective.network, record)
     return record
+
+
+def _longest(material: SolidMaterial, lengths: Sequence[int]) -> SolidSampler:
+    """Return what draws the longest windows that there are."""
+    fitting = [length for length in lengths if len(starts(material.clips, length))]
+    longest = max(fitting, default=min(lengths))
+    return SolidSampler(sets={"all": material}, shares={"all": 1.0}, lengths=[longest])
 
 
 def _check(

@@ -148,12 +148,14 @@ def test_other_material_is_refused():
 class Made:
     """A data set of the right form."""
 
-    def __init__(self, names):
-        self.names = names
+    def __init__(self, names, frames=40):
+        self.names, self.frames = names, frames
 
 
 def test_a_short_run_writes_a_lifter_of_the_people_it_may_know(tmp_path, monkeypatch):
-    monkeypatch.setattr(SolidSet, "of", classmethod(lambda cls, data: people(data.names)))
+    monkeypatch.setattr(
+        SolidSet, "of", classmethod(lambda cls, data: people(data.names, data.frames))
+    )
     path = tmp_path / "lifter.safetensors"
     settings = {
         "objective": objective(), "data": {"made": Made(("anna", "bert", "carl"))},
@@ -168,6 +170,19 @@ def test_a_short_run_writes_a_lifter_of_the_people_it_may_know(tmp_path, monkeyp
         run(held_out=["dora"], **settings)
     with pytest.raises(SettingError, match="but name nobody"):
         run(held_out=[], **settings)
+
+
+def test_strangers_of_short_clips_are_measured_too(tmp_path, monkeypatch):
+    made = classmethod(lambda cls, data: people(data.names, data.frames))
+    monkeypatch.setattr(SolidSet, "of", made)
+    record = run(
+        objective=objective(), held_out=["bert"], excluded=["carl", "dora"], windows=4,
+        data={"long": Made(("anna", "bert", "carl")), "short": Made(("anna", "dora"), 10)},
+        trainer=Trainer(steps=2, batch_size=2, report_every=2, progress=False),
+        output=tmp_path / "lifter.safetensors", shares={"long": 1.0, "short": 1.0},
+        lengths=[8, 16],
+    )  # fmt: skip
+    assert set(record["metrics"]) == {"long", "short"}
 
 
 def test_shares_and_lengths_must_fit():
