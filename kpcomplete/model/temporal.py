@@ -231,6 +231,7 @@ class Temporal(Autoencoder):
             weight=self.share,
             mean=self.middle,
             covariance=self.root @ self.root.mT,
+            precise=not self.training,
         )
 
     @property
