@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
@@ -106,6 +107,8 @@ class Manifest:
         if entry is None or entry.status in (FAILED, RUNNING):
             return False
         changed = Path(source).stat().st_mtime if Path(source).exists() else 0.0
+        if self.store.is_far:
+            changed = math.floor(changed)  # S3 knows whole seconds only
         if entry.status == QUARANTINED:
             return _seconds(entry.ended) >= changed
         ages = [self.store.changed(name) for name in outputs]

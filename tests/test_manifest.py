@@ -55,6 +55,28 @@ def test_a_recording_that_changed_is_not_finished(tmp_path):
     assert not manifest.is_finished(str(source), ["a.parquet"])
 
 
+class Far(Folder):
+    """Knows whole seconds only, as S3 does."""
+
+    is_far = True
+
+    def changed(self, name):
+        return float(int(super().changed(name)))
+
+
+def test_a_recording_of_the_same_second_is_finished_far_away(tmp_path):
+    source, output = tmp_path / "a.mp4", tmp_path / "a.parquet"
+    source.touch()
+    output.touch()
+    manifest = Manifest(Far(tmp_path))
+    manifest.add(Entry(str(source), DONE, "", 1, 1.0))
+    os.utime(source, (1000.4, 1000.4))
+    os.utime(output, (1000.9, 1000.9))
+    assert manifest.is_finished(str(source), ["a.parquet"])
+    os.utime(source, (1001.0, 1001.0))
+    assert not manifest.is_finished(str(source), ["a.parquet"])
+
+
 def test_a_row_that_somebody_has_changed_is_told(tmp_path):
     manifest = Manifest(tmp_path)
     manifest.add(Entry("a.mp4", DONE, "", 1, 1.0))
