@@ -55,7 +55,7 @@ def test_a_recording_that_changed_is_not_finished(tmp_path):
     assert not manifest.is_finished(str(source), ["a.parquet"])
 
 
-class Far(Folder):
+class WholeSeconds(Folder):
     """Knows whole seconds only, as S3 does."""
 
     is_far = True
@@ -68,7 +68,7 @@ def test_a_recording_of_the_same_second_is_finished_far_away(tmp_path):
     source, output = tmp_path / "a.mp4", tmp_path / "a.parquet"
     source.touch()
     output.touch()
-    manifest = Manifest(Far(tmp_path))
+    manifest = Manifest(WholeSeconds(tmp_path))
     manifest.add(Entry(str(source), DONE, "", 1, 1.0))
     os.utime(source, (1000.4, 1000.4))
     os.utime(output, (1000.9, 1000.9))
