@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from tqdm import tqdm
@@ -50,7 +51,8 @@ class Played:
         """
         rng = np.random.default_rng(self.seed)
         self.detector.reseed(self.seed)
-        chosen = [self._stretch(take, rng) for take in [*takes(self.file)][:: self.every]]
+        some = islice(takes(self.file), 0, None, self.every)
+        chosen = [self._stretch(take, rng) for take in some]
         chosen = [take for take in chosen if np.isfinite(take.keypoints).all()]
         if not chosen:
             raise SourceError(f"{self.file} should show whole people, but shows nobody at all")

@@ -145,14 +145,16 @@ class Lift(Objective):
         return see(clean, body, placement, self.completer, fill)
 
     def _shaken(self, body: PoseBatch, rows: Tensor) -> PoseBatch:
-        """Return what a detector would: joints off for good, and trembling by a third of that."""
+        """Return what a detector would: joints off for good, and trembling by a third of that.
+
+        Only the windows of ``rows`` ``[B]`` are changed.
+        """
         batch, time, joints, _ = body.keypoints.shape
         strength = self._draw.uniform(batch, 1, 1, 1, device=body.device).square() * self.noise
         moved = self._draw.normal(batch, 1, joints, 2, device=body.device)
         moved = moved + self._draw.normal(batch, time, joints, 2, device=body.device) / 3
-        shaken = (
-            body.keypoints + strength * moved * (body.observed & rows[:, None, None])[..., None]
-        )
+        some = body.observed & rows[:, None, None]
+        shaken = body.keypoints + strength * moved * some[..., None]
         return replace(body, keypoints=shaken)
 
     def _figures(self, points: Tensor, std: Tensor, truth: Tensor) -> dict[str, Tensor]:
