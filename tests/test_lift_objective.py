@@ -152,10 +152,11 @@ class Made:
         self.names, self.frames = names, frames
 
 
+MADE = classmethod(lambda cls, data: people(data.names, data.frames))
+
+
 def test_a_short_run_writes_a_lifter_of_the_people_it_may_know(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        SolidSet, "of", classmethod(lambda cls, data: people(data.names, data.frames))
-    )
+    monkeypatch.setattr(SolidSet, "of", MADE)
     path = tmp_path / "lifter.safetensors"
     settings = {
         "objective": objective(), "data": {"made": Made(("anna", "bert", "carl"))},
@@ -173,8 +174,7 @@ def test_a_short_run_writes_a_lifter_of_the_people_it_may_know(tmp_path, monkeyp
 
 
 def test_strangers_of_short_clips_are_measured_too(tmp_path, monkeypatch):
-    made = classmethod(lambda cls, data: people(data.names, data.frames))
-    monkeypatch.setattr(SolidSet, "of", made)
+    monkeypatch.setattr(SolidSet, "of", MADE)
     record = run(
         objective=objective(), held_out=["bert"], excluded=["carl", "dora"], windows=4,
         data={"long": Made(("anna", "bert", "carl")), "short": Made(("anna", "dora"), 10)},
