@@ -109,6 +109,11 @@ def test_some_are_completed_live(tmp_path):
     assert 4 <= live.people <= 20
 
 
+def test_a_share_is_a_share():
+    with pytest.raises(ValueError, match=r"live_share .*0\.\.1, but got 1\.5"):
+        mending(live_share=1.5)
+
+
 def test_windows_stay_in_a_clip_and_people_in_a_part(tmp_path):
     file = file_of(tmp_path, scene("a"), scene("b", frames=9, fps=30.0))
     rest, held = drawn(file).material().split(["b"])

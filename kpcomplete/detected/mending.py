@@ -8,6 +8,7 @@ import torch
 
 from kpcomplete.camera import Camera
 from kpcomplete.completer import Completer
+from kpcomplete.corruption.seeded import check_share
 from kpcomplete.detected.clips import Clip
 from kpcomplete.gate import Gate
 from kpcomplete.lifter.sight import Sight
@@ -28,6 +29,9 @@ class Mending:
         gate: Tells joints that the detector invented; None: trust all.
         min_confidence: A joint of which the detector is less sure counts as missing.
         seed: Of who is completed live.
+
+    Raises:
+        ValueError: If ``live_share`` is no share.
     """
 
     completer: Completer
@@ -36,6 +40,9 @@ class Mending:
     gate: Gate | None = None
     min_confidence: float = 0.5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_share("live_share", self.live_share)
 
     def clips(self, people: Iterable[tuple[PoseSequence, Camera, Array]]) -> Iterator[Clip]:
         """Yield a clip for each of some people.
