@@ -38,7 +38,7 @@ class Group(NamedTuple):
         slot: ``[n]`` its place among the frames of that pattern.
         room: The most frames that a pattern has.
         gain: ``[P, K, D, D]`` from seen coordinates to all coordinates.
-        left: ``[P, K, D, D]`` covariance that is left.
+        left: ``[P, K, S, 2, 2]`` covariance of each joint that is left.
         factor: ``[P, K, D, D]`` Cholesky factor of the seen part; 1 on the diagonal elsewhere.
         mask: ``[P, D]`` 1 where a coordinate is seen.
     """
@@ -127,7 +127,7 @@ class Mixture:
         factor = torch.linalg.cholesky(seen)
         across = rows * covariance
         gain = torch.cholesky_solve(across, factor).mT
-        left = covariance - gain @ across
+        left = _blocks(covariance) - _pairwise(gain, across.mT)
         return gain.to(like), ((left + left.mT) / 2).to(like), factor.to(like)
 
     def condition(
@@ -150,8 +150,7 @@ class Mixture:
             where, share, doubt = self.posterior(group, flat)
             middle = torch.einsum("pkn,pknd->pnd", share, where)
             inner = _pairs(where - middle[:, None])
-            block = _blocks(group.left)
-            out = torch.einsum("pkn,pkjab->pnjab", share, block)
+            out = torch.einsum("pkn,pkjab->pnjab", share, group.left)
             out = out + torch.einsum("pkn,pknja,pknjb->pnjab", share, inner, inner)
             place = (group.pattern, group.slot)
             mean[group.frame] = _pairs(middle[place])
@@ -190,3 +189,8 @@ def _blocks(matrix: Tensor) -> Tensor:
     joints = matrix.shape[-1] // 2
     split = matrix.reshape(*matrix.shape[:-2], joints, 2, joints, 2)
     return split.diagonal(dim1=-4, dim2=-2).movedim(-1, -3)
+
+
+def _pairwise(left: Tensor, right: Tensor) -> Tensor:
+    """Return the 2x2 blocks on the diagonal of ``left @ right.mT``, without the rest of it."""
+    return left.unflatten(-2, (-1, 2)) @ right.unflatten(-2, (-1, 2)).mT

@@ -78,7 +78,8 @@ def _moments(
         where = where[group.pattern, 0, group.slot]
         size = torch.bincount(group.pattern, minlength=len(group.mask)).double()
         total += where.sum(dim=0)
-        square += where.T @ where + torch.einsum("p,pde->de", size, group.left[:, 0])
+        left = covariance - group.gain[:, 0] @ (group.mask[..., None] * covariance)
+        square += where.T @ where + torch.einsum("p,pde->de", size, left)
     return total, square
 
 
