@@ -28,6 +28,9 @@ _SEEN = 0.5  # share of frames in which something of a head in the rear must be 
 class Kept:
     """Trackers of MediaPipe that are used again: a closed one keeps 12 MB.
 
+    They look at pictures once, without `kpcomplete.detector.denoised`: those whom only it finds are
+    not what the shipped models learned from.
+
     Attributes:
         min_visibility: 0, all joints are reported.
     """
@@ -35,7 +38,7 @@ class Kept:
     min_visibility = 0.0
 
     def __init__(self) -> None:
-        self._made = MediaPipe(min_visibility=self.min_visibility)
+        self._made = MediaPipe(min_visibility=self.min_visibility, denoise=False)
         self._trackers: list[Tracker] = []
         self._finders: dict[int, Tracker] = {}
         self._used = 0

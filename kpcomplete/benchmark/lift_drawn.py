@@ -129,7 +129,7 @@ def _drive(number: int, frames: int, seed: int) -> Iterator[Drawn]:
 
 
 def _look(pictures: Sequence[Array], zones: Mapping[str, Any]) -> list[Frame]:
-    detector = Seats(trackers=MediaPipe(min_visibility=0.0), zones=zones, threads=1)
+    detector = Seats(trackers=MediaPipe(min_visibility=0.0, denoise=False), zones=zones, threads=1)
     info = StreamInfo(name="drawn", fps=float(_FPS), image_size=_SIZE)
     frames = (Frame(index=i, time=i / _FPS, image=image) for i, image in enumerate(pictures))
     return list(detector(frames, info))

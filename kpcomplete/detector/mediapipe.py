@@ -12,6 +12,7 @@ import mediapipe as mp
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
+from kpcomplete.detector.denoised import Denoised
 from kpcomplete.detector.people import People
 from kpcomplete.detector.quiet import quiet
 from kpcomplete.detector.task_file import task_bytes
@@ -41,6 +42,7 @@ class MediaPipe:
             than MediaPipe's 0.5, which loses people behind their hands; second looks make up.
         min_tracking_confidence: Below it the person detector is asked again, 0..1.
         min_visibility: A joint less visible than this is missing, 0..1.
+        denoise: Look again, without noise and with more contrast, where nobody is found.
 
     Raises:
         SettingError: If a number is out of range.
@@ -53,6 +55,7 @@ class MediaPipe:
     min_presence_confidence: float = 0.3
     min_tracking_confidence: float = 0.3
     min_visibility: float = 0.5
+    denoise: bool = True
     _task: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -68,19 +71,24 @@ class MediaPipe:
         """Nobody is expected anywhere."""
         return ()
 
-    def tracker(self, people: int = 1) -> "Landmarker":
+    def tracker(self, people: int = 1) -> Tracker:
         """Return what follows people from frame to frame."""
-        return Landmarker(self._options(people, vision.RunningMode.VIDEO), self._name)
+        return self._landmarker(people, vision.RunningMode.VIDEO)
 
-    def finder(self, people: int = 1) -> "Landmarker":
+    def finder(self, people: int = 1) -> Tracker:
         """Return what looks at every picture afresh."""
-        return Landmarker(self._options(people, vision.RunningMode.IMAGE), self._name)
+        return self._landmarker(people, vision.RunningMode.IMAGE)
+
+    def _landmarker(self, people: int, mode: Any) -> Tracker:
+        made = Landmarker(self._options(people, mode), self.model or "BlazePose full")
+        if not self.denoise:
+            return made
+        return Denoised(made, follows=mode == vision.RunningMode.VIDEO)
 
     def __call__(self, frames: Iterable[Frame], info: StreamInfo, /) -> Iterator[Frame]:
         """Yield the frames with people added; frames without an image keep what they have."""
-        follow: Tracker = self.tracker(self.num_people)
         people = People(
-            tracker=follow,
+            tracker=self.tracker(self.num_people),
             second_look=SecondLook(self.finder(self.num_people)),
             min_visibility=self.min_visibility,
         )
@@ -89,10 +97,6 @@ class MediaPipe:
                 yield frame
             else:
                 yield replace(frame, people=people.look(frame.image, frame.time))
-
-    @property
-    def _name(self) -> str:
-        return self.model or "BlazePose full"
 
     def _options(self, people: int, mode: Any) -> Any:
         return vision.PoseLandmarkerOptions(
