@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from kpcomplete import limits
 from kpcomplete.errors import ModelFileError, OutputError
 from kpcomplete.frugal import frugal
+from kpcomplete.packed import pack, unpack
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 FORMAT = 1
@@ -127,7 +128,8 @@ def save(
 
     Args:
         path: Ends in ``.safetensors``.
-        tensors: Name to tensor; stored in the precision given, but for those of shared parts.
+        tensors: Name to tensor; stored in the precision given, see `kpcomplete.packed`, but for
+            those of shared parts.
         metadata: A `Metadata`, or a mapping with its fields.
 
     Raises:
@@ -150,7 +152,8 @@ def save(
     )
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     own = {k: v for k, v in sorted(tensors.items()) if k.split(".")[0] not in metadata.shared}
-    plain = {k: v.detach().cpu().contiguous().clone() for k, v in own.items()}
+    own = pack({k: v.detach().cpu() for k, v in own.items()})
+    plain = {k: v.contiguous().clone() for k, v in own.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(to_bytes(plain, metadata={_KEY: text}))  # with the usual permissions
@@ -176,12 +179,16 @@ def load(path: str | Path) -> Checkpoint:
         with safe_open(path, framework="pt", device="cpu") as file:
             header = file.metadata() or {}
             metadata = _metadata(path, header.get(_KEY))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"{path} must be a whole safetensors file, but {path.stat().st_size} bytes were "
             f"found that are none: {error}"
         ) from error
+    try:
+        tensors = unpack(stored)
+    except ValueError as error:
+        raise ModelFileError(f"{path} has tensors that cannot be read: {error}") from error
     for part, where in metadata.shared.items():
         tensors |= {f"{part}.{name}": value for name, value in _theirs(path, where).items()}
     return Checkpoint(path=path, tensors=tensors, metadata=metadata)
