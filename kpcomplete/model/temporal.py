@@ -197,26 +197,24 @@ class Temporal(Autoencoder):
 
         Poses change slowly, and conditioning is dear: once a window, or every 16 frames if causal.
         """
-        shape = timeline.seen.shape
-        mean = doubtful = self.centre.expand(*shape, 2)
+        frames = timeline.seen.shape[1]
+        every = EVERY if timeline.causal else max(frames, 1)
+        seen = timeline.seen[:, ::every]
+        mean = doubtful = self.centre.expand(*seen.shape, 2)
         root = (0.5 * self.spread)[:, None, None] * torch.eye(2, device=mean.device)
-        root = root.expand(*shape, 2, 2)
-        if len(self.share) and timeline.seen.numel():
-            every = EVERY if timeline.causal else shape[1]
+        root = root.expand(*seen.shape, 2, 2)
+        if len(self.share) and seen.numel():
             points = timeline.average[:, ::every, self.which]
             given = self.mixture.condition(
-                points.flatten(0, 1), timeline.seen[:, ::every, self.which].flatten(0, 1)
+                points.flatten(0, 1), seen[..., self.which].flatten(0, 1)
             )
-            steps = torch.arange(shape[1], device=mean.device) // every
             least = 1e-4 * torch.eye(2, device=mean.device)
             given_root = torch.linalg.cholesky(given.covariance + least)
-            given_mean, given_doubtful = (
-                x.view(*points.shape)[:, steps] for x in (given.mean, given.doubtful)
-            )
-            given_root = given_root.view(*points.shape, 2)[:, steps]
-            doubtful = doubtful.index_copy(2, self.which, given_doubtful)
-            mean = mean.index_copy(2, self.which, given_mean)
-            root = root.index_copy(2, self.which, given_root)
+            doubtful = doubtful.index_copy(2, self.which, given.doubtful.view(points.shape))
+            mean = mean.index_copy(2, self.which, given.mean.view(points.shape))
+            root = root.index_copy(2, self.which, given_root.view(*points.shape, 2))
+        steps = torch.arange(frames, device=mean.device) // every
+        mean, doubtful, root = (x[:, steps] for x in (mean, doubtful, root))
         return Prediction(mean=mean, factor=root, known=self.knows(timeline)), doubtful
 
     def knows(self, timeline: Timeline) -> Bool[Tensor, "batch time joint"]:
