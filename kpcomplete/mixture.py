@@ -127,8 +127,8 @@ class Mixture:
         factor = torch.linalg.cholesky(seen)
         across = rows * covariance
         gain = torch.cholesky_solve(across, factor).mT
-        left = _blocks(covariance) - _pairwise(gain, across.mT)
-        return gain.to(like), ((left + left.mT) / 2).to(like), factor.to(like)
+        left = _blocks(covariance) - _pairwise(gain, covariance * columns)
+        return gain.to(like), left.to(like), factor.to(like)
 
     def condition(
         self, points: Tensor, observed: Tensor, reference: Tensor | None = None
@@ -192,5 +192,8 @@ def _blocks(matrix: Tensor) -> Tensor:
 
 
 def _pairwise(left: Tensor, right: Tensor) -> Tensor:
-    """Return the 2x2 blocks on the diagonal of ``left @ right.mT``, without the rest of it."""
-    return left.unflatten(-2, (-1, 2)) @ right.unflatten(-2, (-1, 2)).mT
+    """Return the blocks on the diagonal of a symmetric ``left @ right.mT``, without the rest."""
+    own = torch.linalg.vecdot(left, right)
+    across = torch.linalg.vecdot(left[..., ::2, :], right[..., 1::2, :])
+    blocks = [own[..., ::2], across, across, own[..., 1::2]]
+    return torch.stack(blocks, dim=-1).view(*across.shape, 2, 2)
