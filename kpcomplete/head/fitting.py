@@ -96,7 +96,8 @@ def fit_trees(
 ) -> None:
     """Grow trees for each task on features that were computed once; arguments as `fit_heads`.
 
-    Classes count as often as they are shown. With few labels leaves may be smaller.
+    A class counts in proportion to the square root of how often it is shown, or rare ones would
+    hardly ever be found. With few labels leaves may be smaller.
 
     Raises:
         SettingError: If fewer than two classes of a task were shown.
@@ -106,8 +107,7 @@ def fit_trees(
     group = torch.zeros(len(features), dtype=torch.int64) if group is None else group
     for task, target in targets.items():
         known = _known(network, task, target)
-        counts = torch.bincount(group[known]).clamp_min(1).float()
-        weight = counts.rsqrt()[group[known]]
+        weight = _rarity(group[known]) * _rarity(target[known])
         network.plant(
             task,
             grow(
@@ -116,6 +116,11 @@ def fit_trees(
                 rounds=rounds, least=min(20, max(3, int(known.sum()) // 200)), seed=seed,
             ),
         )  # fmt: skip
+
+
+def _rarity(numbers: Tensor) -> Tensor:
+    """Return one over the square root of how often each of the numbers ``[N]`` is there."""
+    return torch.bincount(numbers).float().rsqrt()[numbers]
 
 
 def _known(network: Several, task: str, target: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ def scale(
 
     Layers learn from all classes alike; without the shift rare ones would be announced too often
     (vector scaling with one slope, Guo et al. 2017, arXiv 1706.04599). The shift becomes part of
-    the last layer's bias. Trees learn how frequent classes are, and are not shifted.
+    the last layer's bias. Trees learn how frequent classes are, give rare ones somewhat more on
+    purpose, and are not shifted.
 
     Args:
         network: Whose heads gave the logits.
