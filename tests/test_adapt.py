@@ -229,7 +229,7 @@ def test_kinds_that_the_recordings_do_not_show_keep_their_calibration(start, tmp
     arms = KINDS.index("arms_unseen")
     assert network.calibration[CAUSAL, arms] != pytest.approx(1.7)
     unseen = KINDS.index(
-        "arms_seen_longer"
+        "arms_moving_longer"
     )  # nothing is hidden for longer than 0.6 s and seen before
     assert network.calibration[CAUSAL, unseen] == pytest.approx(1.7)
     assert network.trust[CAUSAL, unseen] == pytest.approx(0.3)
@@ -239,7 +239,7 @@ def test_new_factors_count_the_more_the_more_is_kept_back(start):
     made = Reconstruct(model=adapt.load_network(start), corruption=RandomJoints(ratio=0.5, seed=1))
     made.network.calibration.fill_(1.7)
     before = {k: v.clone() for k, v in made.network.state_dict().items()}
-    kind = KINDS.index("arms_seen_0.08s")
+    kind = KINDS.index("arms_moving_0.08s")
     apart = []
     for length in (400, 8000):  # 5 and 100 stretches
         kept = adapt.Sampler(sets=pool([strip(length)], length=40, absence=1.0), length=40)

@@ -56,7 +56,7 @@ def test_regions_are_scaled_until_they_hold_90_percent():
     corrupted, clean = batches()
     made = Round(clean.keypoints, off=0.2, claimed=0.05)
     found = Scaled.of({"side": (made, corrupted, clean)}, causal=False)["side"]
-    shown = KINDS.index("arms_seen_0.08s")
+    shown = KINDS.index("arms_moving_0.08s")
     assert found.factor[shown] == pytest.approx(4, rel=0.05)
     assert found.factor[KINDS.index("face_remembered")] == 1  # there is no such joint
     done = found(corrupted, slice(0, 20))

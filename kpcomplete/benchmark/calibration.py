@@ -145,7 +145,8 @@ def _measure(
     network = found.build()
     if not isinstance(network, Autoencoder):
         raise ModelFileError(f"{found.path} must hold an autoencoder")
-    judge = Reconstruct(model=network, corruption=deepcopy(objective.corruption))
+    judge = Reconstruct(model=network, corruption=deepcopy(objective.corruption),
+                        calibrating=deepcopy(objective.calibrating))  # fmt: skip
     judge.calibrate(PoseBatch.concatenate(list(drawn.values())))
     path = folder / "calibrated.safetensors"
     training.write(path, network, found.metadata.provenance)
@@ -185,12 +186,5 @@ def _scaled(
 ) -> dict[bool, dict[str, Scaled]]:
     """Return completers, one a view, calibrated as the network was, for both modes."""
     judge.eval()
-    judge.reseed(0)  # the same joints are hidden as for the network
-    corrupted, clean = judge.corrupt(PoseBatch.concatenate(list(drawn.values())))
-    sizes = [len(batch) for batch in drawn.values()]
-    parts, first = {}, 0
-    for view, size in zip(drawn, sizes, strict=True):
-        rows = slice(first, first + size)
-        parts[view] = (completers[view], corrupted.select(rows), clean.select(rows))
-        first = rows.stop
+    parts = {view: (completers[view], *judge.trials(batch)) for view, batch in drawn.items()}
     return {causal: Scaled.of(parts, causal=causal) for causal in MODES}

@@ -11,7 +11,7 @@ from kpcomplete.model import CAUSAL, Prediction
 from kpcomplete.model.moment import Moment
 from kpcomplete.model.places import KEEPS, LEAST
 from kpcomplete.model.temporal import Temporal
-from kpcomplete.model.timeline import EDGES, REGIONS, region
+from kpcomplete.model.timeline import EDGES, REGIONS, RESTS, region
 from kpcomplete.pose import Array
 
 _REGIONS = len(REGIONS)
@@ -97,7 +97,7 @@ def _decided(
         for joint in range(joints):
             waited, had = since[person, joint], remembered[person, joint]
             at, head = places[person, :, joint], heads[person, joint]  # times 1.0: as doubles
-            kind = _kind(seen[person, joint], had, waited, regions[joint])
+            kind = _kind(seen[person, joint], had, waited, regions[joint], velocity[person, joint])
             if seen[person, joint]:
                 _drawn(head, parts, at, velocity[person, joint], shift[person], had, waited,
                        weight, to)  # fmt: skip
@@ -123,14 +123,15 @@ def _decided(
 
 
 @compiled()
-def _kind(seen: bool, remembered: bool, waited: float, region: int) -> int:
+def _kind(seen: bool, remembered: bool, waited: float, region: int, velocity: Array) -> int:
     """Return the number of what `Timeline.kind` calls it."""
     if not seen:
         return region + _REGIONS * int(remembered)
     longer = 0
     for edge in _EDGES:
         longer += int(edge < waited)
-    return 2 * _REGIONS + (len(_EDGES) + 1) * region + longer
+    moves = velocity[0] * velocity[0] + velocity[1] * velocity[1] > RESTS * RESTS
+    return 2 * _REGIONS + (len(_EDGES) + 1) * (2 * region + int(moves)) + longer
 
 
 @compiled()

@@ -15,9 +15,11 @@ APART = 4  # frames between two observations that tell a velocity
 _DOUBLINGS = 13  # windows that are exported have up to 2^13 frames
 EDGES = (0.03, 0.08, 0.19, 0.59)  # seconds of `Timeline.wait`; no whole frames at 30 fps
 REGIONS = ("face", "arms", "body")
+RESTS = 0.2  # body units a second, below which a joint rests when it vanishes or comes back
+STAYS = 0.1  # body units; one that rests comes back within this
 KINDS = (
     *(f"{region}_{how}" for how in ("unseen", "remembered") for region in REGIONS),
-    *(f"{region}_seen_{until}" for region in REGIONS
+    *(f"{region}_{motion}_{until}" for region in REGIONS for motion in ("resting", "moving")
       for until in (*(f"{edge:g}s" for edge in EDGES), "longer")),
 )  # fmt: skip
 """Ways in which joints are hidden that differ in what can be known; see `Timeline.kind`."""
@@ -112,12 +114,20 @@ class Timeline:
         return torch.where(both, bridge, one_sided)
 
     @property
+    def moves(self) -> Bool[Tensor, "batch time joint"]:
+        """Whether each joint moved when it vanished, or came back moving or elsewhere."""
+        apart = self.after - self.before
+        ways = ((self.arriving, RESTS), (self.leaving, RESTS), (apart, STAYS))
+        far = [way.square().sum(dim=-1) > least**2 for way, least in ways]
+        return far[0] | far[1] | far[2]
+
+    @property
     def kind(self) -> Int[Tensor, "batch time joint"]:
         """Which of `KINDS` each joint is, were it hidden."""
         edges = torch.tensor(EDGES, device=self.wait.device)
         waited = (self.wait[..., None] > edges).sum(dim=-1)
         where = region().to(self.wait.device)
-        seen = 2 * len(REGIONS) + (len(EDGES) + 1) * where + waited
+        seen = 2 * len(REGIONS) + (len(EDGES) + 1) * (2 * where + self.moves) + waited
         return torch.where(self.seen, seen, where + len(REGIONS) * self.remembered[:, None])
 
 

@@ -10,7 +10,7 @@ from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.corruption import Corruption
 from kpcomplete.corruption.seeded import Seeded, advance_all, check_share, reseed_all
-from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder
+from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Prediction
 from kpcomplete.model.timeline import KINDS, Timeline
 from kpcomplete.objective import Objective
 from kpcomplete.objective.augment import Augment
@@ -19,6 +19,8 @@ from kpcomplete.penalty import Penalty
 
 _COVERED = 0.9
 _PIECES = 16  # of a window, at most
+_ROUNDS = 3  # in each of which windows that calibrate are corrupted anew
+_AT_ONCE = 128  # of these windows
 _MODES = ((OFFLINE, "offline"), (CAUSAL, "causal"))
 _QUANTILE = -2 * math.log(1 - _COVERED)  # of the chi-squared distribution with 2 degrees
 
@@ -59,6 +61,7 @@ class Reconstruct(Objective):
     Args:
         model: What is trained.
         corruption: How joints get lost; sees windows in body units.
+        calibrating: How they get lost where regions are calibrated; None: as in training.
         augment: Variations of the clean pose, before it is corrupted.
         placement: Variations of scale and place after normalisation, which in use is fitted on
             whatever joints happen to be seen.
@@ -76,6 +79,7 @@ class Reconstruct(Objective):
         *,
         model: Autoencoder,
         corruption: Corruption,
+        calibrating: Corruption | None = None,
         augment: Augment | None = None,
         placement: Augment | None = None,
         penalty: Penalty | None = None,
@@ -88,6 +92,7 @@ class Reconstruct(Objective):
         check_share("short", short)
         self.network: Autoencoder = model
         self.corruption = corruption
+        self.calibrating = calibrating
         self.augment = augment
         self.placement = placement
         self.penalty = penalty
@@ -103,7 +108,8 @@ class Reconstruct(Objective):
         self.network.prepare(body)
 
     def reseed(self, step: int) -> None:
-        drawn = [self.corruption, self.augment, self.placement, self._coin, self._scissors]
+        drawn = [self.corruption, self.calibrating, self.augment, self.placement, self._coin,
+                 self._scissors]  # fmt: skip
         reseed_all(drawn, step)
 
     def advance(self, share: float) -> None:
@@ -147,9 +153,10 @@ class Reconstruct(Objective):
     def calibrate(self, clean: PoseBatch) -> dict[str, float]:
         """Scale standard deviations so that 90 % regions hold 90 % of hidden joints.
 
-        Before that, take only as much of the network's corrections as makes errors smallest, in
-        tenths. One number for each of the `KINDS` of hidden joints, offline and causal; a kind of
-        which fewer than 100 joints were hidden keeps what it had.
+        Before that, take only as much of the network's corrections as makes errors smallest where
+        joints are lost as in training, in tenths. One number for each of the `KINDS` of hidden
+        joints, offline and causal; a kind of which fewer than 100 joints were hidden keeps what it
+        had.
 
         Args:
             clean: Windows in pixels, of people that were not trained on.
@@ -162,10 +169,10 @@ class Reconstruct(Objective):
         before = self.network.calibration.clone()
         self.network.calibration.fill_(1.0)
         figures: dict[str, float] = {}
+        self.reseed(0)
+        learned, pair = self.corrupt(clean), self.trials(clean)
         for mode, name in _MODES:
-            self.reseed(0)
-            pair = self.corrupt(clean)
-            figures |= self._calibrate_trust(*pair, mode, name)
+            figures |= self._calibrate_trust(*learned, mode, name)
             outcome = self._outcome(*pair, causal=mode == CAUSAL)
             for place, kind in enumerate(KINDS):
                 inside = outcome.inside[outcome.hidden & (outcome.kind == place)]
@@ -179,6 +186,15 @@ class Reconstruct(Objective):
                 figures[f"{name}_{kind}_factor"] = factor
         return figures
 
+    def trials(self, clean: PoseBatch) -> tuple[PoseBatch, PoseBatch]:
+        """Return windows of pixels some times over, corrupted to calibrate by, and clean."""
+        pairs = []
+        for number in range(_ROUNDS):
+            self.reseed(number)
+            pairs.append(self.corrupt(clean, self.calibrating))
+        corrupted, clean = (PoseBatch.concatenate(side) for side in zip(*pairs, strict=True))
+        return corrupted, clean
+
     def _calibrate_trust(
         self, corrupted: PoseBatch, clean: PoseBatch, mode: int, name: str
     ) -> dict[str, float]:
@@ -186,7 +202,7 @@ class Reconstruct(Objective):
         before = self.network.trust[mode].clone()
         for trust in (0.0, 1.0):  # the prediction is linear in it
             self.network.trust[mode] = trust
-            found = self.network(corrupted, causal=mode == CAUSAL)
+            found = self._found(corrupted, causal=mode == CAUSAL)
             offsets.append(found.mean - clean.keypoints)
         kinds = Timeline.of(corrupted, causal=mode == CAUSAL).kind
         hidden = clean.observed & found.known & ~corrupted.observed
@@ -235,8 +251,20 @@ class Reconstruct(Objective):
                     figures[f"{name}_{figure}"] = float(values[where].mean())
         return figures
 
+    def _found(self, corrupted: PoseBatch, *, causal: bool) -> Prediction:
+        """Return what the network says of many windows, some at a time."""
+        parts = [
+            self.network(corrupted.select(slice(i, i + _AT_ONCE)), causal=causal)
+            for i in range(0, len(corrupted), _AT_ONCE)
+        ]
+        return Prediction(
+            mean=torch.cat([part.mean for part in parts]),
+            factor=torch.cat([part.factor for part in parts]),
+            known=torch.cat([part.known for part in parts]),
+        )
+
     def _outcome(self, corrupted: PoseBatch, clean: PoseBatch, *, causal: bool) -> "_Outcome":
-        found = self.network(corrupted, causal=causal)
+        found = self._found(corrupted, causal=causal)
         timeline = Timeline.of(corrupted, causal=causal)
         offset = clean.keypoints - found.mean
         solved = torch.linalg.solve_triangular(found.factor, offset[..., None], upper=False)
