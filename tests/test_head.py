@@ -18,7 +18,7 @@ from kpcomplete.data.labelled import NONE, LabelledBatch, LabelledSet
 from kpcomplete.errors import ModelFileError, SettingError
 from kpcomplete.head import UNKNOWN, Head
 from kpcomplete.head.figures import figures, scores
-from kpcomplete.head.fitting import regress
+from kpcomplete.head.fitting import fit_trees, regress
 from kpcomplete.head.learned import Learned
 from kpcomplete.head.scaling import fitted, scale
 from kpcomplete.head.several import Several
@@ -269,3 +269,15 @@ def test_the_pipeline_classifies_and_the_archive_keeps_it(encoder, tmp_path, fra
         raw = found.raw["driver"]
         expected = made.watch()({"driver": raw.hide(raw.confidence < 0.5)})["driver"]
         np.testing.assert_allclose(values, expected["attention"], atol=1e-5)
+
+
+def test_trees_expect_rare_classes_by_the_square_root_of_how_often_they_are_shown(encoder):
+    made = head(encoder)
+    torch.manual_seed(0)
+    features = torch.randn(2000, len(made.middle))  # they tell nothing
+    task = next(iter(made.tasks))
+    target = (torch.arange(2000) < 100).long()
+    fit_trees(made, features, {task: target}, rounds=3)
+    told = made.decide(features)[task].softmax(dim=1).mean(dim=0)
+    assert float(told[1]) == pytest.approx(1 / (1 + 19**0.5), abs=0.03)
+    assert float(told[:2].sum()) == pytest.approx(1, abs=1e-3)
