@@ -6,13 +6,15 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
 from kpcomplete.model.layers import Shift, asinh, factors
 from kpcomplete.model.linear import Linear
 from kpcomplete.model.loss import masked_mean, student_nll
+from kpcomplete.model.mlp import MLP
 from kpcomplete.model.places import LEAST, free_curve, reach, stiff_curve, weighted_mean
 from kpcomplete.model.temporal import Temporal
-from kpcomplete.model.timeline import NEVER, Timeline
+from kpcomplete.model.timeline import KINDS, NEVER, Timeline
 
 NAN = math.nan
 
@@ -230,3 +232,18 @@ def test_fast_forms_are_those_of_torch_where_nobody_wants_gradients():
     values.requires_grad_()
     (slope,) = torch.autograd.grad(asinh(values).sum(), values)
     assert slope[-1] == 1  # of 0
+
+
+def test_networks_of_before_joints_at_rest_were_told_apart_can_be_read(tmp_path):
+    before = MLP(widths=[8])
+    tensors = {**before.state_dict(), "trust": torch.rand(2, 21), "calibration": torch.rand(2, 21)}
+    path = tmp_path / "old.safetensors"
+    checkpoint.save(path, tensors, checkpoint.Metadata.of(before, {}))
+    made = checkpoint.load(path).build()
+    places = {"arms_unseen": 1, "body_remembered": 5, "face_{}_0.03s": 6, "arms_{}_longer": 15,
+              "body_{}_0.19s": 18}  # fmt: skip
+    for kind, place in places.items():
+        for motion in ("resting", "moving"):
+            column = KINDS.index(kind.format(motion))
+            assert torch.equal(made.trust[:, column], tensors["trust"][:, place])
+            assert torch.equal(made.calibration[:, column], tensors["calibration"][:, place])

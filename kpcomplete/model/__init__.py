@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.model.loss import masked_mean, student_nll
-from kpcomplete.model.timeline import KINDS, Timeline
+from kpcomplete.model.timeline import KINDS, Timeline, fine
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 OFFLINE, CAUSAL = 0, 1  # rows of `Autoencoder.calibration`
@@ -90,6 +90,7 @@ class Autoencoder(nn.Module, ABC):
         self.register_buffer("spread", torch.ones(joints))
         self.register_buffer("calibration", torch.ones(2, len(KINDS)))
         self.register_buffer("trust", torch.ones(2, len(KINDS)))
+        self.register_load_state_dict_pre_hook(_refined)  # type: ignore[no-untyped-call]
 
     @abstractmethod
     def encode(self, batch: PoseBatch, *, causal: bool = False) -> Latent:
@@ -181,3 +182,10 @@ class Autoencoder(nn.Module, ABC):
         """Return ``[B, T, J, 2]`` keypoints in units of their spread; 0 where not given."""
         values = (keypoints - self.centre) / self.spread[:, None]
         return torch.where(given[..., None] & self.supported[:, None], values, 0.0)
+
+
+def _refined(_module: nn.Module, tensors: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Let checkpoints of coarser `KINDS` be read."""
+    for name in (prefix + "calibration", prefix + "trust"):
+        if name in tensors and tensors[name].ndim == 2:
+            tensors[name] = fine(tensors[name])

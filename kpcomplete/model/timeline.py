@@ -23,6 +23,18 @@ KINDS = (
       for until in (*(f"{edge:g}s" for edge in EDGES), "longer")),
 )  # fmt: skip
 """Ways in which joints are hidden that differ in what can be known; see `Timeline.kind`."""
+_COARSE = (*KINDS[:6], *(kind for kind in KINDS if "_resting_" in kind))
+
+
+def fine(values: Float[Tensor, "mode _"]) -> Float[Tensor, "mode kind"]:
+    """Return what is known of the `KINDS`, also from when rest and motion were told apart by none.
+
+    Args:
+        values: A column a kind, of today or of those of older checkpoints.
+    """
+    if values.shape[-1] != len(_COARSE):
+        return values
+    return values[:, [_COARSE.index(kind.replace("_moving_", "_resting_")) for kind in KINDS]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
