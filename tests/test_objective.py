@@ -15,6 +15,7 @@ from kpcomplete.model.mlp import MLP
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import KINDS, Timeline
 from kpcomplete.objective.augment import Augment
+from kpcomplete.objective.outcome import Outcome
 from kpcomplete.objective.reconstruct import Reconstruct
 from kpcomplete.skeleton import Skeleton
 
@@ -140,7 +141,7 @@ def test_calibration_makes_regions_hold_what_they_say():
     after = made.calibrate(clean(40, seed=1))
     assert after == figures  # measured without the factor that is there
     for causal in (False, True):
-        outcome = made._outcome(*made.trials(clean(40, seed=1)), causal=causal)
+        outcome = Outcome.of(made.network, *made.trials(clean(40, seed=1)), causal=causal)
         inside = outcome.inside[outcome.hidden] < -2 * math.log(0.1)
         assert float(inside.float().mean()) == pytest.approx(0.9, abs=0.003)
 

@@ -1,6 +1,5 @@
 """Learn to fill in joints that were hidden on purpose."""
 
-import math
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -10,19 +9,15 @@ from kpcomplete import normalize
 from kpcomplete.batch import PoseBatch
 from kpcomplete.corruption import Corruption
 from kpcomplete.corruption.seeded import Seeded, advance_all, check_share, reseed_all
-from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Prediction
-from kpcomplete.model.timeline import KINDS, Timeline
+from kpcomplete.model import CAUSAL, Autoencoder
 from kpcomplete.objective import Objective
 from kpcomplete.objective.augment import Augment
 from kpcomplete.objective.greedy import layers
+from kpcomplete.objective.outcome import MODES, QUANTILE, Outcome, choose_trust, scale_regions
 from kpcomplete.penalty import Penalty
 
-_COVERED = 0.9
 _PIECES = 16  # of a window, at most
 _ROUNDS = 3  # in each of which windows that calibrate are corrupted anew
-_AT_ONCE = 128  # of these windows
-_MODES = ((OFFLINE, "offline"), (CAUSAL, "causal"))
-_QUANTILE = -2 * math.log(1 - _COVERED)  # of the chi-squared distribution with 2 degrees
 
 
 @dataclass(kw_only=True)
@@ -166,24 +161,12 @@ class Reconstruct(Objective):
             before, and the factor.
         """
         self.eval()
-        before = self.network.calibration.clone()
-        self.network.calibration.fill_(1.0)
-        figures: dict[str, float] = {}
         self.reseed(0)
-        learned, pair = self.corrupt(clean), self.trials(clean)
-        for mode, name in _MODES:
-            figures |= self._calibrate_trust(*learned, mode, name)
-            outcome = self._outcome(*pair, causal=mode == CAUSAL)
-            for place, kind in enumerate(KINDS):
-                inside = outcome.inside[outcome.hidden & (outcome.kind == place)]
-                if len(inside) < 100:
-                    self.network.calibration[mode, place] = before[mode, place]
-                    continue
-                rank = math.ceil(_COVERED * len(inside))
-                factor = float((inside.kthvalue(rank).values / _QUANTILE).sqrt())
-                self.network.calibration[mode, place] = factor
-                figures[f"{name}_{kind}_coverage"] = float((inside < _QUANTILE).float().mean())
-                figures[f"{name}_{kind}_factor"] = factor
+        learned, families = self.corrupt(clean), self.trials(clean)
+        figures: dict[str, float] = {}
+        for mode, name in MODES:
+            figures |= choose_trust(self.network, *learned, mode, name)
+            figures |= scale_regions(self.network, *families, mode, name)
         return figures
 
     def trials(self, clean: PoseBatch) -> tuple[PoseBatch, PoseBatch]:
@@ -194,30 +177,6 @@ class Reconstruct(Objective):
             pairs.append(self.corrupt(clean, self.calibrating))
         corrupted, clean = (PoseBatch.concatenate(side) for side in zip(*pairs, strict=True))
         return corrupted, clean
-
-    def _calibrate_trust(
-        self, corrupted: PoseBatch, clean: PoseBatch, mode: int, name: str
-    ) -> dict[str, float]:
-        offsets = []
-        before = self.network.trust[mode].clone()
-        for trust in (0.0, 1.0):  # the prediction is linear in it
-            self.network.trust[mode] = trust
-            found = self._found(corrupted, causal=mode == CAUSAL)
-            offsets.append(found.mean - clean.keypoints)
-        kinds = Timeline.of(corrupted, causal=mode == CAUSAL).kind
-        hidden = clean.observed & found.known & ~corrupted.observed
-        figures = {}
-        for place, kind in enumerate(KINDS):
-            where = hidden & (kinds == place)
-            if int(where.sum()) < 100:
-                self.network.trust[mode, place] = before[place]
-                continue
-            none, full = offsets[0][where], offsets[1][where]
-            tenths = [float(torch.lerp(none, full, i / 10).norm(dim=-1).mean()) for i in range(11)]
-            best = tenths.index(min(tenths)) / 10
-            self.network.trust[mode, place] = best
-            figures[f"{name}_{kind}_trust"] = best
-        return figures
 
     @torch.no_grad()
     def evaluate(self, clean: PoseBatch, corruption: Corruption) -> dict[str, float]:
@@ -235,64 +194,23 @@ class Reconstruct(Objective):
         """
         self.eval()
         figures = {}
-        for mode, name in _MODES:
+        for mode, name in MODES:
             if isinstance(corruption, Seeded):
                 corruption.reseed(0)
-            outcome = self._outcome(*self.corrupt(clean, corruption), causal=mode == CAUSAL)
+            outcome = Outcome.of(
+                self.network, *self.corrupt(clean, corruption), causal=mode == CAUSAL
+            )
             hidden, seen = outcome.hidden, outcome.hidden & outcome.seen
             for figure, values, where in (
                 ("error", outcome.error, hidden),
                 ("error_seen", outcome.error, seen),
                 ("baseline", outcome.baseline, seen),
-                ("coverage", (outcome.inside < _QUANTILE).float(), hidden),
+                ("coverage", (outcome.inside < QUANTILE).float(), hidden),
                 ("known", outcome.known.float(), outcome.lost),
             ):
                 if where.any():
                     figures[f"{name}_{figure}"] = float(values[where].mean())
         return figures
-
-    def _found(self, corrupted: PoseBatch, *, causal: bool) -> Prediction:
-        """Return what the network says of many windows, some at a time."""
-        parts = [
-            self.network(corrupted.select(slice(i, i + _AT_ONCE)), causal=causal)
-            for i in range(0, len(corrupted), _AT_ONCE)
-        ]
-        return Prediction(
-            mean=torch.cat([part.mean for part in parts]),
-            factor=torch.cat([part.factor for part in parts]),
-            known=torch.cat([part.known for part in parts]),
-        )
-
-    def _outcome(self, corrupted: PoseBatch, clean: PoseBatch, *, causal: bool) -> "_Outcome":
-        found = self._found(corrupted, causal=causal)
-        timeline = Timeline.of(corrupted, causal=causal)
-        offset = clean.keypoints - found.mean
-        solved = torch.linalg.solve_triangular(found.factor, offset[..., None], upper=False)
-        lost = clean.observed & ~corrupted.observed
-        return _Outcome(
-            error=offset.norm(dim=-1),
-            baseline=(clean.keypoints - timeline.base).norm(dim=-1),
-            inside=solved.square().sum(dim=(-2, -1)),
-            lost=lost,
-            hidden=lost & found.known,
-            known=found.known,
-            seen=timeline.seen,
-            kind=timeline.kind,
-        )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Outcome:
-    """Of each joint, ``[B, T, J]``."""
-
-    error: Tensor  # body units
-    baseline: Tensor  # the same, of the straight line
-    inside: Tensor  # squared distance in standard deviations
-    lost: Tensor
-    hidden: Tensor  # lost and filled in
-    known: Tensor
-    seen: Tensor
-    kind: Tensor
 
 
 def _beside(first: PoseBatch, second: PoseBatch) -> PoseBatch:
