@@ -1,7 +1,7 @@
 """When each joint was observed last and will be next, and the straight line between."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -133,7 +133,7 @@ class Timeline:
         far = [way.square().sum(dim=-1) > least**2 for way, least in ways]
         return far[0] | far[1] | far[2]
 
-    @property
+    @cached_property
     def kind(self) -> Int[Tensor, "batch time joint"]:
         """Which of `KINDS` each joint is, were it hidden."""
         edges = torch.tensor(EDGES, device=self.wait.device)
