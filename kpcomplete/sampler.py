@@ -27,6 +27,9 @@ class Sampler:
         shares: Name to share of the windows drawn, up to a common factor; by default as many
             as there are frames.
         length: Frames of a window; shorter clips are left out.
+        shorter: Other lengths, each drawn as often as ``length``; of shorter windows there are
+            more in a draw, so that it has about as many frames. Without them, nothing is learned
+            from shorter clips.
         steps: Frames from one to the next within a window, equally likely: 2 halves the frame
             rate, for recordings slower than the material.
         moving: Share of the windows that are drawn the likelier the more arms move in them: most
@@ -42,13 +45,15 @@ class Sampler:
     sets: Mapping[str, PoseSet]
     shares: Mapping[str, float] | None = None
     length: int = 128
+    shorter: Sequence[int] = ()
     steps: Sequence[int] = (1,)
     moving: float = 0.0
     remembered: float = 0.0
     device: torch.device | str = "cpu"
+    _lengths: tuple[int, ...] = field(init=False, repr=False)
     _keypoints: dict[str, Tensor] = field(init=False, repr=False)
-    _starts: dict[tuple[str, int], Tensor] = field(init=False, repr=False)
-    _motion: dict[tuple[str, int], Tensor] = field(init=False, repr=False)
+    _starts: dict[tuple[str, int, int], Tensor] = field(init=False, repr=False)
+    _motion: dict[tuple[str, int, int], Tensor] = field(init=False, repr=False)
     _recall: dict[str, Album] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,24 +67,26 @@ class Sampler:
                 f"{self.moving} and {self.remembered}"
             )
         self._keypoints = {name: s.keypoints.to(self.device) for name, s in self.sets.items()}
+        self._lengths = (self.length, *self.shorter)
         self._starts = {
-            (name, step): s.starts((self.length - 1) * step + 1, 1).to(self.device)
+            (name, length, step): s.starts((length - 1) * step + 1, 1).to(self.device)
             for name, s in self.sets.items()
+            for length in self._lengths
             for step in self.steps
         }
         short = [key for key, starts in self._starts.items() if not len(starts)]
         if short or not self.sets:
             raise SettingError(
-                f"windows of {self.length} frames fit in no clip of {short or 'no set at all'} "
-                "(set, frames from one to the next)"
+                f"windows fit in no clip of {short or 'no set at all'} (set, frames of the window, "
+                "frames from one to the next)"
             )
 
         self._motion = {}
         if self.moving:
             frames = {name: motion(s).to(self.device) for name, s in self.sets.items()}
             self._motion = {
-                (name, step): _totals(frames[name], starts, (self.length - 1) * step + 1)
-                for (name, step), starts in self._starts.items()
+                (name, length, step): _totals(frames[name], starts, (length - 1) * step + 1)
+                for (name, length, step), starts in self._starts.items()
             }
         self._recall = {
             name: Album(poses=s, device=self.device) for name, s in self.sets.items()
@@ -87,15 +94,21 @@ class Sampler:
         }  # fmt: skip
 
     def draw(self, size: int, generator: torch.Generator) -> PoseBatch:
-        """Return ``size`` windows in pixels; the generator is on the CPU."""
+        """Return ``size`` windows in pixels, or more shorter ones; the generator is on the CPU."""
         names = list(self.sets)
         step = self.steps[int(torch.randint(len(self.steps), (1,), generator=generator))]
+        length = self.length
+        if self.shorter:
+            lengths = self._lengths
+            length = lengths[int(torch.randint(len(lengths), (1,), generator=generator))]
+            size = max(1, size * self.length // length)
         chosen = torch.multinomial(self._weights(names), size, True, generator=generator)
         batches = []
         for i, count in enumerate(torch.bincount(chosen, minlength=len(names)).tolist()):
-            starts = self._starts[names[i], step]
-            rows = self._rows(names[i], step, count, generator)
-            frames = starts[rows][:, None] + step * torch.arange(self.length, device=self.device)
+            key = names[i], length, step
+            rows = self._rows(key, count, generator)
+            frames = step * torch.arange(length, device=self.device)
+            frames = self._starts[key][rows][:, None] + frames
             fps = self.sets[names[i]].fps / step
             batch = PoseBatch.from_keypoints(self._keypoints[names[i]][frames], fps=fps)
             if self.remembered:
@@ -106,12 +119,12 @@ class Sampler:
             batches.append(batch)
         return PoseBatch.concatenate([b for b in batches if len(b)])
 
-    def _rows(self, name: str, step: int, count: int, generator: torch.Generator) -> Tensor:
-        total = len(self._starts[name, step])
+    def _rows(self, key: tuple[str, int, int], count: int, generator: torch.Generator) -> Tensor:
+        total = len(self._starts[key])
         rows = torch.randint(total, (count,), generator=generator).to(self.device)
         if not self.moving:
             return rows
-        below = self._motion[name, step]
+        below = self._motion[key]
         draw = torch.rand(2, count, generator=generator).to(self.device)
         moving = torch.searchsorted(below, draw[0] * below[-1]).clamp_max(total - 1)
         return torch.where(draw[1] < self.moving, moving, rows)

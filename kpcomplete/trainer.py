@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from kpcomplete import rank, unfinished
@@ -49,6 +49,7 @@ class Trainer:
         average: Share of the averaged weights that one step keeps; 0 averages nothing.
         pretraining: ``greedy`` first trains stacked networks layer by layer; None does not.
         pretraining_share: Of steps and minutes, that goes into it; all layers get the same.
+        finishing: Steps at the end, in which an objective learns parts of it by themselves.
         seed: Same seed, same run (on the same device, without ``minutes``).
         accelerator: Of Lightning Fabric: ``cpu``, ``cuda``; ``auto``: a GPU if there is one.
         devices: How many on this machine; several train data-parallel, and torchrun starts them.
@@ -73,6 +74,7 @@ class Trainer:
     average: float = 0.999
     pretraining: str | None = None
     pretraining_share: float = 0.3
+    finishing: int = 0
     seed: int = 0
     accelerator: str = "cpu"
     devices: int = 1
@@ -109,8 +111,17 @@ class Trainer:
             SettingError: If the network cannot be trained layer by layer and should be, or if
                 there should be several processes and nothing started them.
         """
-        if self.pretraining is None:
-            return _Run(self, objective, data, validation).fit()
+        main = self._pretrained(objective, data) if self.pretraining else self
+        done = _Run(main, objective, data, validation).fit()
+        if self.finishing:
+            last = replace(self, steps=self.finishing, minutes=None, state=None, tensorboard=None)
+            for part in objective.finishing():
+                _Run(last, part, data, ()).fit()
+            objective.eval()
+        return done
+
+    def _pretrained(self, objective: Objective, data: Material) -> "Trainer":
+        """Train layer by layer, and return the trainer of the rest."""
         stages = objective.stages()
         part = self.pretraining_share / len(stages)
         stage = replace(self._part(part), state=None, tensorboard=None)
@@ -118,8 +129,7 @@ class Trainer:
             for number, layer in enumerate(stages):
                 done = _Run(replace(stage, seed=self.seed + number), layer, data, ()).fit()
                 _log.info("pretrained layer %d: %s", number, done.history[-1:])
-        rest = self._part(1 - self.pretraining_share)
-        return _Run(rest, objective, data, validation).fit()
+        return self._part(1 - self.pretraining_share)
 
     def _part(self, share: float) -> "Trainer":
         """Return the trainer of a share of the run, without pretraining."""
@@ -160,7 +170,7 @@ class _Run:
         )
         self.objective, self.data, self.validation = objective, data, validation
         optimizer = torch.optim.AdamW(
-            _groups(objective), lr=trainer.learning_rate, weight_decay=trainer.weight_decay
+            objective.groups(), lr=trainer.learning_rate, weight_decay=trainer.weight_decay
         )
         self.wrapped, self.optimizer = self.fabric.setup(objective, optimizer)
         self.averaged = Averaged(objective.network, trainer.average)
@@ -289,12 +299,3 @@ class _Run:
 def _waits(device: torch.device) -> bool:
     """Return whether every loss is looked at: a GPU would have to stop for it."""
     return device.type == "cpu"
-
-
-def _groups(objective: Objective) -> list[dict[str, Any]]:
-    """Return the parameters by their share of the learning rate."""
-    rates = objective.rates()
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in objective.named_parameters():
-        groups.setdefault(rates.get(name, 1.0), []).append(parameter)
-    return [{"params": group, "share": share} for share, group in groups.items()]

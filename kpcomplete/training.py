@@ -35,6 +35,7 @@ def run(
     prior: str | Path | None = None,
     trials: Mapping[str, Corruption] | None = None,
     length: int = 160,
+    shorter: Sequence[int] = (),
     frame_steps: Sequence[int] = (1,),
     moving: float = 0.0,
     remembered: float = 0.0,
@@ -57,6 +58,7 @@ def run(
             starts from. They should not know the held-out people either.
         trials: Corruptions by name, under which the finished model is measured on each data set.
         length: Frames of a window.
+        shorter: Of other windows that are trained on; see `kpcomplete.sampler.Sampler`.
         frame_steps: See `kpcomplete.sampler.Sampler`.
         moving: See `kpcomplete.sampler.Sampler`.
         remembered: See `kpcomplete.sampler.Sampler`.
@@ -72,13 +74,16 @@ def run(
         SettingError: If a held-out person is in no data set, or nobody is held out.
     """
     if quick:
-        windows, trainer = 16, replace(trainer, steps=10, report_every=5, warmup=2)
+        windows = 16
+        trainer = replace(trainer, steps=10, finishing=min(trainer.finishing, 5), report_every=5,
+                          warmup=2)  # fmt: skip
     sets = {name: part.load() for name, part in data.items()}
     sets, strangers = split(sets, excluded) if excluded else (sets, {})
     seen, unseen = split(sets, held_out)
     share = {name: dict(shares or {}).get(name, 1.0) for name in unseen}
-    train = Sampler(sets=seen, shares=shares, length=length, steps=frame_steps, moving=moving,
-                    remembered=remembered, device=rank.device(trainer.accelerator))  # fmt: skip
+    train = Sampler(sets=seen, shares=shares, length=length, shorter=shorter, steps=frame_steps,
+                    moving=moving, remembered=remembered,
+                    device=rank.device(trainer.accelerator))  # fmt: skip
     test = Sampler(sets=unseen, shares=share if shares else None, length=length,
                    remembered=min(remembered, 0.5))  # fmt: skip
     first = train.draw(16 if quick else 4000, torch.Generator().manual_seed(trainer.seed))
@@ -87,7 +92,7 @@ def run(
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
     objective.to("cpu")  # where the windows are
-    calibration = objective.calibrate(test.draw(windows, draw))
+    calibration = objective.calibrate(*grouped(test, windows, draw))
     metrics = {
         name: measure(
             objective, Sampler(sets={name: s}, length=length).draw(windows // 4, draw), trials
@@ -105,6 +110,7 @@ def run(
         "seconds": round(done.seconds),
         "batch_size": trainer.windows,
         "length": length,
+        "shorter": list(shorter),
         "moving": moving,
         "remembered": remembered,
         "history": done.history,
@@ -115,6 +121,20 @@ def run(
     }
     write(output, objective.network, record)
     return record
+
+
+def grouped(
+    material: Sampler, windows: int, generator: torch.Generator
+) -> tuple[PoseBatch, Tensor]:
+    """Return windows of all sets of a sampler, by their shares, and the number of each one's."""
+    names = list(material.sets)
+    shares = material.shares or {name: len(material.sets[name].keypoints) for name in names}
+    total, batches, numbers = sum(shares[name] for name in names), [], []
+    for number, name in enumerate(names):
+        one = replace(material, sets={name: material.sets[name]}, shares=None)
+        batches.append(one.draw(max(1, round(windows * shares[name] / total)), generator))
+        numbers.append(torch.full((len(batches[-1]),), number))
+    return PoseBatch.concatenate(batches), torch.cat(numbers)
 
 
 def measure(

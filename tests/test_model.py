@@ -133,6 +133,52 @@ def test_temporal_starts_towards_the_curves_in_long_gaps(temporal):
     assert ((found - line) / (far - line)).mean().item() == pytest.approx(0.4, abs=0.15)
 
 
+def test_what_poses_add_to_the_chosen_places_counts_as_far_as_it_is_trusted(temporal):
+    batch = gap_of_a_wave()
+    with torch.no_grad():
+        temporal.bias[:, :2] = 1.0
+    found = {}
+    for trust in (0.0, 0.5, 1.0):
+        temporal.trust.fill_(trust)
+        found[trust] = temporal(batch).mean
+    temporal.trust.fill_(1.0)
+    with torch.no_grad():
+        temporal.bias[:, :2] = 0.0
+    torch.testing.assert_close(found[0.0], temporal(batch).mean)
+    assert (found[1.0] - found[0.0])[:, 32].min() > 0.01
+    torch.testing.assert_close(found[0.5], (found[0.0] + found[1.0]) / 2)
+
+
+def test_places_are_chosen_as_if_nothing_were_added_to_them(temporal):
+    batch = gap_of_a_wave(windows=64)
+    with torch.no_grad():
+        temporal.bias[:, :2] = 1.0
+    alone = temporal(batch).mean[:, 32]
+    temporal.trust.fill_(0.0)
+    chosen = temporal(batch).mean[:, 32]
+    temporal.trust.fill_(1.0)
+    temporal.train()
+    temporal.drop.p = 0.0
+    found = temporal(batch).mean[:, 32]
+    with_it = (found - alone).abs().amax(dim=(1, 2)) < 1e-6
+    torch.testing.assert_close(found[~with_it], chosen[~with_it])
+    assert 16 < with_it.sum() < 48
+    for some, learns in ((with_it, "out"), (~with_it, "choose")):
+        temporal.zero_grad()
+        found[some].sum().backward(retain_graph=True)
+        assert (temporal.chooser.choose.weight.grad.abs().max() > 0) == (learns == "choose")
+        assert (temporal.bias.grad[:, :2].abs().max() > 0) == (learns == "out")
+
+
+def gap_of_a_wave(windows=1):
+    """Return all joints on a sine, gone for 25 frames in the middle."""
+    wave = torch.sin(torch.arange(60) / 12)[:, None, None].expand(windows, 60, 33, 2)
+    batch = PoseBatch.from_keypoints(wave.clone())
+    gap = torch.zeros_like(batch.observed)
+    gap[:, 20:45] = True
+    return batch.hide(gap)
+
+
 def test_curve_has_the_places_and_velocities_of_both_ends():
     times = torch.arange(40) / 30
     arc = torch.stack([times.square(), 1 - times], dim=-1)

@@ -15,7 +15,7 @@ from kpcomplete.model.mlp import MLP
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import KINDS, Timeline
 from kpcomplete.objective.augment import Augment
-from kpcomplete.objective.outcome import Outcome
+from kpcomplete.objective.outcome import QUANTILE, Outcome, choose_trust, scale_regions
 from kpcomplete.objective.reconstruct import Reconstruct
 from kpcomplete.skeleton import Skeleton
 
@@ -233,3 +233,42 @@ def test_augmentations_have_their_sizes():
     out = Augment(mirror=0, rotation=0, stretch=0, shift=0.3)(batch)
     moved = (out.keypoints - batch.keypoints)[:, 0, 0]
     assert moved.std(dim=0).tolist() == pytest.approx([0.3, 0.3], rel=0.1)
+
+
+def test_of_choices_and_corrections_as_much_is_taken_as_is_good():
+    time = torch.arange(60) / 30
+    swing = 0.5 * torch.sin(4 * time)[:, None, None]  # which curves have, and lines have not
+    keypoints = torch.randn(1, 1, 33, 2, generator=torch.Generator().manual_seed(0)) + swing
+    clean = PoseBatch.from_keypoints(keypoints.expand(6, -1, -1, -1), fps=30)
+    arms = SKELETON.indices(["left_wrist", "right_wrist", "left_elbow", "right_elbow"])
+    hidden = torch.zeros_like(clean.observed)
+    hidden[:, 20:40, arms] = True
+    network = Temporal(width=16, dilations=[1], codes=4)
+    network.prepare(clean)
+    with torch.no_grad():
+        network.bias[:, :2] = 3.0  # far off
+    network = network.eval().requires_grad_(False)
+    figures = choose_trust(network, clean.hide(hidden), clean, OFFLINE, "offline")
+    moving = "offline_arms_moving_0.19s"
+    assert figures[f"{moving}_choice"] > 0.5  # the curve has the swing
+    assert figures[f"{moving}_trust"] == 0
+    kind = KINDS.index("arms_moving_0.19s")
+    assert float(network.choice[OFFLINE, kind]) == pytest.approx(figures[f"{moving}_choice"])
+    assert float(network.trust[OFFLINE, kind]) == 0
+
+
+def test_the_hardest_group_widens_the_regions_of_all(monkeypatch):
+    inside = torch.full((20, 200, 1), QUANTILE)
+    inside[19] *= 4  # twice as far off as the regions say
+    everywhere = torch.ones(inside.shape, dtype=torch.bool)
+    nowhere = torch.zeros(inside.shape)
+    made = Outcome(
+        error=nowhere, baseline=nowhere, inside=inside, lost=everywhere, hidden=everywhere,
+        known=everywhere, seen=everywhere, kind=torch.zeros(inside.shape, dtype=torch.int64),
+    )  # fmt: skip
+    monkeypatch.setattr(Outcome, "of", lambda *_, **__: made)
+    network, windows = MLP(widths=[8]), clean(20)
+    for groups, factor in ((None, 1.0), (torch.arange(20) // 19, 2**0.5)):
+        figures = scale_regions(network, windows, windows, OFFLINE, "offline", groups)
+        assert figures[f"offline_{KINDS[0]}_factor"] == pytest.approx(factor)
+        assert float(network.calibration[OFFLINE, 0]) == pytest.approx(factor)

@@ -19,6 +19,7 @@ from kpcomplete.mixture import Mixture
 from kpcomplete.model.given import Given
 from kpcomplete.model.streaming import Stream
 from kpcomplete.model.temporal import Temporal
+from kpcomplete.model.timeline import Timeline
 from kpcomplete.pipeline import Pipeline
 from kpcomplete.skeleton import Skeleton
 from kpcomplete.source.synthetic import Synthetic
@@ -43,6 +44,7 @@ def network(*, prior=True, unsupported=()):
         made.growth.fill_(0.15)
     made.centre.normal_()
     made.spread.uniform_(0.2, 0.6)
+    made.choice.uniform_()
     made.trust.uniform_()
     made.calibration.uniform_(0.5, 2.0)
     return made.eval().requires_grad_(False)
@@ -112,12 +114,18 @@ def test_sums_are_those_of_the_window_when_it_slides():
     made, batch = network(prior=False), people(time=90)
     stream = Stream(made, window=20)
     stream.arrange([None] * 3)
-    streamed(stream, batch)
+    placement = normalize.fit(batch)
+    streamed(stream, batch, placement)
     last, state = batch.frames(slice(70, 90)), stream._state
     assert torch.equal(torch.from_numpy(state.count), last.observed.sum(dim=1))
     torch.testing.assert_close(
         torch.from_numpy(state.total).float(), last.keypoints.sum(dim=1), rtol=1e-5, atol=1e-3
     )
+    assert state.pairs.any(axis=(0, 2)).all()
+    expected = Timeline.of(placement.into_body(last), causal=True).habit[:, -1]
+    found = torch.from_numpy(state.habits()).float()
+    assert (expected.amax(dim=(0, 1)) > 0.01).all()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_placement_is_that_of_the_window():

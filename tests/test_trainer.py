@@ -208,11 +208,23 @@ def test_windows_stay_within_a_clip_and_may_skip_frames():
     assert found == {1.0, 3.0}
 
 
+def test_short_clips_are_learned_from_in_shorter_windows():
+    both = PoseSet.concatenate([poses(1), poses(2, length=7)])
+    sampler = Sampler(sets={"a": both}, length=20, shorter=[5], moving=0.5)
+    found = {20: set(), 5: set()}
+    for seed in range(40):
+        batch = sampler.draw(3, torch.Generator().manual_seed(seed))
+        length = batch.times.shape[1]
+        assert len(batch) == 3 * 20 // length
+        found[length] |= set(batch.keypoints[:, 0, 0, 0].tolist())
+    assert found == {20: {1.0}, 5: {1.0, 2.0}}
+
+
 def test_refuses_windows_that_fit_nowhere():
-    with pytest.raises(
-        SettingError, match=r"windows of 21 frames fit in no clip of \[\('a', 1\)\]"
-    ):
+    with pytest.raises(SettingError, match=r"windows fit in no clip of \[\('a', 21, 1\)\]"):
         Sampler(sets={"a": poses(1)}, length=21)
+    with pytest.raises(SettingError, match=r"windows fit in no clip of \[\('a', 21, 1\)\]"):
+        Sampler(sets={"a": poses(1)}, length=5, shorter=[21])
     with pytest.raises(SettingError, match=r"shares must name the sets \['a'\], but name \['b'\]"):
         Sampler(sets={"a": poses(1)}, shares={"b": 1.0})
 

@@ -147,7 +147,8 @@ def _measure(
         raise ModelFileError(f"{found.path} must hold an autoencoder")
     judge = Reconstruct(model=network, corruption=deepcopy(objective.corruption),
                         calibrating=deepcopy(objective.calibrating))  # fmt: skip
-    judge.calibrate(PoseBatch.concatenate(list(drawn.values())))
+    views = torch.repeat_interleave(torch.tensor([len(batch) for batch in drawn.values()]))
+    judge.calibrate(PoseBatch.concatenate(list(drawn.values())), views)
     path = folder / "calibrated.safetensors"
     training.write(path, network, found.metadata.provenance)
     models = {causal: AutoencoderCompleter(weights=path, causal=causal) for causal in MODES}

@@ -66,9 +66,10 @@ class Autoencoder(nn.Module, ABC):
     Buffers hold what is not learned by gradients: ``support [J]`` in how many frames of the
     training material a joint was known (a joint with none is never made up), ``centre [J, 2]``
     and ``spread [J]`` where joints usually are, ``calibration [2, K]`` factors on the standard
-    deviation for (offline, causal) and the K `KINDS` of hidden joints, ``trust [2, K]`` in the
-    same places the share of a network's corrections that proved useful on unknown people, 0..1;
-    only networks that correct something look at it.
+    deviation for (offline, causal) and the K `KINDS` of hidden joints. In the same places, and as
+    they proved useful on unknown people, 0..1: ``choice [2, K]`` the share of a network's way from
+    the straight line to the places it chooses, and ``trust [2, K]`` that of all else it corrects;
+    only networks that do so look at them.
 
     Args:
         arguments: What the constructor of the network was given, plain; for checkpoints.
@@ -78,6 +79,7 @@ class Autoencoder(nn.Module, ABC):
     centre: Tensor
     spread: Tensor
     calibration: Tensor
+    choice: Tensor
     trust: Tensor
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
@@ -89,6 +91,7 @@ class Autoencoder(nn.Module, ABC):
         self.register_buffer("centre", torch.zeros(joints, 2))
         self.register_buffer("spread", torch.ones(joints))
         self.register_buffer("calibration", torch.ones(2, len(KINDS)))
+        self.register_buffer("choice", torch.ones(2, len(KINDS)))
         self.register_buffer("trust", torch.ones(2, len(KINDS)))
         self.register_load_state_dict_pre_hook(_refined)  # type: ignore[no-untyped-call]
 
@@ -185,7 +188,10 @@ class Autoencoder(nn.Module, ABC):
 
 
 def _refined(_module: nn.Module, tensors: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Let checkpoints of coarser `KINDS` be read."""
-    for name in (prefix + "calibration", prefix + "trust"):
+    """Let checkpoints of coarser `KINDS` be read, and those in which all was trusted alike."""
+    trust = tensors.get(prefix + "trust")
+    if trust is not None and trust.ndim == 2:
+        tensors.setdefault(prefix + "choice", torch.ones_like(trust))
+    for name in (prefix + "calibration", prefix + "choice", prefix + "trust"):
         if name in tensors and tensors[name].ndim == 2:
             tensors[name] = fine(tensors[name])

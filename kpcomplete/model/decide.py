@@ -53,9 +53,9 @@ class Decide:
 
     def __init__(self, network: Temporal) -> None:
         self.supported: Array = network.supported.cpu().numpy()
-        self.spread, self.trust, self.calibration = (
+        self.spread, self.choice, self.trust, self.calibration = (
             x.detach().double().cpu().numpy()
-            for x in (network.spread[:, None], network.trust[CAUSAL],
+            for x in (network.spread[:, None], network.choice[CAUSAL], network.trust[CAUSAL],
                       network.calibration[CAUSAL])
         )  # fmt: skip
         self.growth, self.onset = float(network.growth.detach().abs()), network.onset
@@ -66,8 +66,8 @@ class Decide:
         """Return where joints are, for the heads' ``[P, J, O]``."""
         mean, factor, known = _decided(
             heads, self.parts, moment.seen, moment.since, moment.places, moment.velocity,
-            moment.remembered, moment.root, moment.shift, self.supported, self.spread, self.trust,
-            self.calibration, self.region, self.growth, self.onset,
+            moment.remembered, moment.root, moment.shift, self.supported, self.spread, self.choice,
+            self.trust, self.calibration, self.region, self.growth, self.onset,
         )  # fmt: skip
         return Decided(mean=mean, factor=factor, known=known)
 
@@ -75,17 +75,17 @@ class Decide:
         """Whether both decide alike."""
         return (self.growth, self.onset) == (other.growth, other.onset) and all(
             np.array_equal(getattr(self, name), getattr(other, name))
-            for name in ("parts", "supported", "spread", "trust", "calibration")
+            for name in ("parts", "supported", "spread", "choice", "trust", "calibration")
         )
 
 
 @compiled("Tuple((f8[:, :, ::1], f8[:, :, ::1], b1[:, ::1]))(f4[:, :, ::1], i8[::1], b1[:, ::1],"
           " f8[:, ::1], f8[:, :, :, ::1], f8[:, :, ::1], b1[:, ::1], f8[:, :, ::1], f8[:, ::1],"
-          " b1[::1], f8[:, ::1], f8[::1], f8[::1], i8[::1], f8, f8)")  # fmt: skip
+          " b1[::1], f8[:, ::1], f8[::1], f8[::1], f8[::1], i8[::1], f8, f8)")  # fmt: skip
 def _decided(
     heads: Array, parts: Array, seen: Array, since: Array, places: Array, velocity: Array,
-    remembered: Array, root: Array, shift: Array, supported: Array, spread: Array, trust: Array,
-    calibration: Array, regions: Array, growth: float, onset: float,
+    remembered: Array, root: Array, shift: Array, supported: Array, spread: Array, choice: Array,
+    trust: Array, calibration: Array, regions: Array, growth: float, onset: float,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     people, joints = seen.shape
     mean, factor = np.zeros((people, joints, 2)), np.empty((people, 3, joints))
@@ -100,19 +100,19 @@ def _decided(
             kind = _kind(seen[person, joint], had, waited, regions[joint], velocity[person, joint])
             if seen[person, joint]:
                 _drawn(head, parts, at, velocity[person, joint], shift[person], had, waited,
-                       weight, to)  # fmt: skip
+                       choice[kind], trust[kind], weight, to)  # fmt: skip
                 share = waited * waited / (waited * waited + onset * onset) * supported[joint]
                 start = at[0]
                 shape, width = head[parts[3] : parts[4]], 0.004 + growth * math.sqrt(waited)
                 a, b, c = width, 0.0, width
             else:
                 _other(head, parts, at, shift[person], had, 0.3 * spread[joint, 0], weight, to)
-                share, start, shape = 1.0, at[3], head[parts[6] :]
+                share, start, shape = trust[kind], at[3], head[parts[6] :]
                 a, b, c = root[person, 0, joint], root[person, 1, joint], root[person, 2, joint]
             known[person, joint] = seen[person, joint] or (supported[joint] and given)
             if known[person, joint]:
                 for axis in range(2):
-                    mean[person, joint, axis] = to[axis] * share * trust[kind] + start[axis]
+                    mean[person, joint, axis] = to[axis] * share + start[axis]
             first = math.exp(min(max(1.0 * shape[0], -4.0), 4.0))
             second = math.exp(min(max(1.0 * shape[1], -4.0), 4.0))
             slant = min(max(1.0 * shape[2], -50.0), 50.0)
@@ -137,7 +137,7 @@ def _kind(seen: bool, remembered: bool, waited: float, region: int, velocity: Ar
 @compiled()
 def _drawn(
     head: Array, parts: Array, at: Array, velocity: Array, shift: Array, remembered: bool,
-    waited: float, weight: Array, out: Array,
+    waited: float, choice: float, trust: float, weight: Array, out: Array,
 ) -> None:  # fmt: skip
     """Write how far a joint that was seen is drawn from where it was seen last."""
     _weights(head[parts[1] : parts[2]], 2, 3, remembered, weight)
@@ -149,10 +149,10 @@ def _drawn(
         apart += 0.5 * off * off + going * going
         to = weight[0] * off + weight[1] * going
         to += weight[2] * (at[2, axis] - at[0, axis]) + weight[3] * shift[axis]
-        out[axis] = pull * to
+        out[axis] = choice * pull * to
     reach = math.sqrt(apart) + LEAST  # see `kpcomplete.model.places.reach`
     for axis in range(2):
-        out[axis] += 0.2 * reach * head[parts[2] + axis]
+        out[axis] += trust * 0.2 * reach * head[parts[2] + axis]
 
 
 @compiled()

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from kpcomplete.model.chooser import SCALARS
 from kpcomplete.model.layers import Shift, TemporalBlock
-from kpcomplete.model.temporal import SCALARS, Temporal
+from kpcomplete.model.temporal import Temporal
 from kpcomplete.pose import Array
 from kpcomplete.single import (
     after_gelu,
@@ -22,12 +23,12 @@ from kpcomplete.single import (
     thought,
 )
 
-# Numbers of the features of `Temporal._features` that differ when causal. Those that are equal
-# then, because nothing comes after, are added up.
+# Numbers of the features (see `kpcomplete.model.features`) that differ when causal. Those that are
+# equal then, because nothing comes after, are added up.
 _KEPT = (
     (0,), (1,), (2,), (3,), (4,), (5,), (8, 10), (9, 11), (12,), (13,), (16,), (17,), (18,), (19,),
     (20,), (21,), (22,), (23,), (24,), (25,), (27, 28), (29,), (31,), (32,), (33,), (34,), (35,),
-    (37,), (38,),
+    (37,), (38,), (43,), (44,), (45,), (46,),
 )  # fmt: skip
 _NO_LENGTH = math.log1p(20 * math.sqrt(1e-9)) / 3
 _CONSTANT = {26: _NO_LENGTH, 30: _NO_LENGTH, 39: 2.0}  # all others are 0
@@ -75,12 +76,12 @@ class Fused:
         self.think = numpy(network.think)[self.use]
         self.out = numpy(network.out)[self.use]
         self.bias = numpy(network.bias)[self.use]
-        weight, bias = linear(network.when)
+        weight, bias = linear(network.chooser.when)
         nothing = np.zeros((network.local.shape[1] - SCALARS, weight.shape[1]), np.float32)
         kept, constant = _fold(np.concatenate([nothing, weight])[None])
         self.when = kept[0]
-        self.when_bias = bias + constant + numpy(network.whose)[self.use]
-        self.choose, self.choose_bias = linear(network.choose)
+        self.when_bias = bias + constant + numpy(network.chooser.whose)[self.use]
+        self.choose, self.choose_bias = linear(network.chooser.choose)
         self._arrange()
 
     def same_as(self, other: "Fused") -> bool:

@@ -1,15 +1,18 @@
 """What a live network keeps of the frames that passed."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from kpcomplete.compiled import compiled
-from kpcomplete.model.temporal import STEPS
-from kpcomplete.model.timeline import APART
+from kpcomplete.model.features import STEPS
+from kpcomplete.model.habit import HABITS, LAGS, RESTING
 from kpcomplete.pose import Array
 from kpcomplete.whereabouts import MEASURES
+
+_LAGS = np.array(LAGS)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -22,6 +25,11 @@ class State:
         observed: ``[P, L, J]``.
         count: ``[P, J]`` frames of the L that show the joint.
         total: ``[P, J, 2]`` sum over them.
+        squares: ``[P, J]`` sum of x² + y².
+        pairs: ``[P, S, J]`` pairs of frames of the L, some `LAGS` apart, that show the joint.
+        paced: ``[P, S, J]`` sum of the speeds between them.
+        rests: ``[P, L, J]`` how much the joint rested since the frame before, 0..1; a ring.
+        rested: ``[P, J]`` sum over them.
         before: ``[P, J, 2]`` last observation.
         then: ``[P, J]`` its time.
         velocity: ``[P, J, 2]`` at it.
@@ -40,6 +48,11 @@ class State:
     observed: Array
     count: Array
     total: Array
+    squares: Array
+    pairs: Array
+    paced: Array
+    rests: Array
+    rested: Array
     before: Array
     then: Array
     velocity: Array
@@ -62,6 +75,11 @@ class State:
             observed=np.zeros((people, window, joints), bool),
             count=np.zeros((people, joints), np.int64),
             total=np.zeros(pair),
+            squares=np.zeros((people, joints)),
+            pairs=np.zeros((people, len(LAGS), joints), np.int64),
+            paced=np.zeros((people, len(LAGS), joints)),
+            rests=np.zeros((people, window, joints)),
+            rested=np.zeros((people, joints)),
             before=np.zeros(pair),
             then=np.zeros((people, joints)),
             velocity=np.zeros(pair),
@@ -75,23 +93,26 @@ class State:
             looked=np.zeros((people, *rings), np.float32),
         )
 
-    def observe(
-        self, points: Array, observed: Array, now: int, seconds: float, passed: float
-    ) -> None:
+    def observe(self, points: Array, observed: Array, now: int, times: Array) -> None:
         """Take the next frame.
 
         Args:
             points: ``[P, J, 2]`` float32; of no meaning where not observed.
             observed: ``[P, J]``.
             now: Number of the frame.
-            seconds: Its time.
-            passed: Seconds since the frame `APART` before it; infinite if there is none in the
-                window.
+            times: ``[L + 1]`` of the frame and those before, by number modulo L + 1.
         """
         _observe(
-            points, observed, now, seconds, passed, self.keypoints, self.observed, self.count,
-            self.total, self.before, self.then, self.velocity,
+            points, observed, now, times, _LAGS, self.scale, self.keypoints, self.observed,
+            self.count, self.total, self.squares, self.pairs, self.paced, self.rests, self.rested,
+            self.before, self.then, self.velocity,
         )  # fmt: skip
+
+    def habits(self) -> Array:
+        """Return how joints move ``[P, J, 4]``, see `kpcomplete.model.habit.habits`."""
+        found: Array = _habits(self.count, self.total, self.squares, self.pairs, self.paced,
+                               self.rested, self.scale)  # fmt: skip
+        return found
 
     def arrange(self, rows: Sequence[int | None]) -> "State":
         """Return the state of other people: of an earlier row each, or None for someone new."""
@@ -105,27 +126,120 @@ class State:
         return state
 
 
-@compiled("void(f4[:, :, ::1], b1[:, ::1], i8, f8, f8, f8[:, :, :, ::1], b1[:, :, ::1],"
-          " i8[:, ::1], f8[:, :, ::1], f8[:, :, ::1], f8[:, ::1], f8[:, :, ::1])")  # fmt: skip
+@compiled("void(f4[:, :, ::1], b1[:, ::1], i8, f8[::1], i8[::1], f8[::1], f8[:, :, :, ::1],"
+          " b1[:, :, ::1], i8[:, ::1], f8[:, :, ::1], f8[:, ::1], i8[:, :, ::1], f8[:, :, ::1],"
+          " f8[:, :, ::1], f8[:, ::1], f8[:, :, ::1], f8[:, ::1], f8[:, :, ::1])")  # fmt: skip
 def _observe(
-    points: Array, observed: Array, now: int, seconds: float, passed: float, keypoints: Array,
-    kept: Array, count: Array, total: Array, before: Array, then: Array, velocity: Array,
+    points: Array, observed: Array, now: int, times: Array, lags: Array, scale: Array,
+    keypoints: Array, kept: Array, count: Array, total: Array, squares: Array, pairs: Array,
+    paced: Array, rests: Array, rested: Array, before: Array, then: Array, velocity: Array,
 ) -> None:  # fmt: skip
     people, window, joints = kept.shape
-    place, earlier = now % window, (now - APART) % window
+    place, seconds = now % window, times[now % (window + 1)]
     for person in range(people):
         for joint in range(joints):
+            ring, shown = keypoints[person, :, joint], kept[person, :, joint]
+            pair, pace = pairs[person, :, joint], paced[person, :, joint]
+            rest = rests[person, :, joint]
             here = observed[person, joint]
-            count[person, joint] += int(here) - int(kept[person, place, joint])
-            kept[person, place, joint] = here
+            rested[person, joint] -= _forget(ring, shown, now, times, lags, pair, pace, rest)
+            count[person, joint] += int(here) - int(shown[place])
+            shown[place] = here
             for axis in range(2):
                 value = 1.0 * points[person, joint, axis] if here else 0.0
-                total[person, joint, axis] += value - keypoints[person, place, joint, axis]
-                keypoints[person, place, joint, axis] = value
+                old = ring[place, axis]
+                total[person, joint, axis] += value - old
+                squares[person, joint] += value * value - old * old
+                ring[place, axis] = value
                 if here:
                     before[person, joint, axis] = value
-                    moved = value - keypoints[person, earlier, joint, axis]
-                    known = kept[person, earlier, joint]
-                    velocity[person, joint, axis] = moved / passed if known else 0.0
             if here:
                 then[person, joint] = seconds
+                rested[person, joint] += _compare(
+                    ring, shown, now, times, lags, RESTING * scale[person], pair, pace, rest,
+                    velocity[person, joint],
+                )  # fmt: skip
+
+
+@compiled()
+def _forget(
+    ring: Array, shown: Array, now: int, times: Array, lags: Array, pairs: Array, paced: Array,
+    rests: Array,
+) -> float:  # fmt: skip
+    """Take out pairs of a joint's frames with the one that leaves; return how much it rested."""
+    window, rested = len(shown), 0.0
+    for number in range(len(lags)):
+        later = (now + lags[number]) % window
+        if lags[number] < window and shown[now % window] and shown[later]:
+            passed = _passed(times, now - window, now - window + lags[number])
+            paced[number] -= _far(ring[later], ring[now % window]) / passed
+            pairs[number] -= 1
+        if lags[number] == 1:
+            rested += rests[later]
+            rests[later] = 0.0
+    return rested
+
+
+@compiled()
+def _compare(
+    ring: Array, shown: Array, now: int, times: Array, lags: Array, slow: float, pairs: Array,
+    paced: Array, rests: Array, velocity: Array,
+) -> float:  # fmt: skip
+    """Add pairs of a joint's frames with the newest one; return how much it rests.
+
+    Writes its velocity over the first of the lags. At the speed ``slow`` it rests by half.
+    """
+    window, place, rested = len(shown), now % len(shown), 0.0
+    velocity[:] = 0.0
+    for number in range(len(lags)):
+        lag = lags[number]
+        earlier = (now - lag) % window
+        if lag >= window or not shown[earlier]:
+            continue
+        passed = _passed(times, now - lag, now)
+        speed = _far(ring[place], ring[earlier]) / passed
+        paced[number] += speed
+        pairs[number] += 1
+        if number == 0:
+            for axis in range(2):
+                velocity[axis] = (ring[place, axis] - ring[earlier, axis]) / passed
+        if lag == 1:
+            rested = 1 / (1 + (speed / slow) ** 2)
+            rests[place] = rested
+    return rested
+
+
+@compiled()
+def _passed(times: Array, first: int, last: int) -> float:
+    """Return the seconds between two frames."""
+    passed: float = times[last % len(times)] - times[first % len(times)]
+    return max(passed, 1e-6)
+
+
+@compiled()
+def _far(one: Array, other: Array) -> float:
+    """Return the distance of two points."""
+    return math.sqrt((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2)
+
+
+@compiled("f8[:, :, ::1](i8[:, ::1], f8[:, :, ::1], f8[:, ::1], i8[:, :, ::1], f8[:, :, ::1],"
+          " f8[:, ::1], f8[::1])")  # fmt: skip
+def _habits(
+    count: Array, total: Array, squares: Array, pairs: Array, paced: Array, rested: Array,
+    scale: Array,
+) -> Array:  # fmt: skip
+    people, joints = count.shape
+    out = np.zeros((people, joints, HABITS))
+    for person in range(people):
+        for joint in range(joints):
+            row, unit = out[person, joint], scale[person]
+            shown = max(count[person, joint], 1)
+            variance = squares[person, joint] / shown
+            for axis in range(2):
+                variance -= (total[person, joint, axis] / shown) ** 2
+            row[0] = math.sqrt(max(variance, 0.0) / unit**2 + 1e-9)
+            for number in range(pairs.shape[1]):
+                known = max(pairs[person, number, joint], 1)
+                row[1 + number] = paced[person, number, joint] / (known * unit)
+                row[-1] = rested[person, joint] / known  # the last pairs are of single frames
+    return out

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from kpcomplete.compiled import compiled
+from kpcomplete.model.features import STEPS
 from kpcomplete.model.fused import FEATURES
 from kpcomplete.model.kept import State
-from kpcomplete.model.temporal import STEPS
 from kpcomplete.model.timeline import NEVER
 from kpcomplete.pose import Array
 
@@ -28,6 +28,7 @@ class Moment:
             the person usually has it, what the mixture says, and the same in doubt; 0 where the
             first three are not known.
         velocity: ``[P, J, 2]`` at the last observation.
+        habit: ``[P, J, 4]`` how it moves, see `habits`.
         remembered: ``[P, J]`` whether it is known where the person usually has it.
         root: ``[P, 3, J]`` factor of the covariance of what the mixture says: 00, 10 and 11.
         shift: ``[P, 2]`` how far head and shoulders are from where they usually are.
@@ -40,6 +41,7 @@ class Moment:
     since: Array
     places: Array
     velocity: Array
+    habit: Array
     remembered: Array
     root: Array
     shift: Array
@@ -67,7 +69,8 @@ class Moment:
             anchors, _STEPS, seconds, now,
         )  # fmt: skip
         return cls(observed=observed, seen=seen, since=since, places=places, velocity=velocity,
-                   remembered=remembered, root=root, shift=shift, steps=steps)  # fmt: skip
+                   habit=state.habits(), remembered=remembered, root=root, shift=shift,
+                   steps=steps)  # fmt: skip
 
     @classmethod
     def concatenate(cls, moments: Sequence["Moment"]) -> "Moment":
@@ -77,15 +80,15 @@ class Moment:
         )
 
     def features(self, middle: Array, spread: Array) -> Array:
-        """Return what `Temporal._features` does, without what is constant or twice in it.
+        """Return what `kpcomplete.model.features` does, but for what is constant or twice in it.
 
         Args:
             middle: ``[J, 2]`` where joints usually are.
             spread: ``[J, 1]`` and how far around.
         """
         found: Array = _features(
-            self.observed, self.seen, self.since, self.places, self.velocity, self.remembered,
-            self.shift, self.steps, middle, spread,
+            self.observed, self.seen, self.since, self.places, self.velocity, self.habit,
+            self.remembered, self.shift, self.steps, middle, spread,
         )  # fmt: skip
         return found
 
@@ -165,10 +168,11 @@ def _shift(
 
 
 @compiled("f4[:, :, ::1](b1[:, ::1], b1[:, ::1], f8[:, ::1], f8[:, :, :, ::1], f8[:, :, ::1],"
-          " b1[:, ::1], f8[:, ::1], f8[:, :, :, ::1], f8[:, ::1], f8[:, ::1])")  # fmt: skip
+          " f8[:, :, ::1], b1[:, ::1], f8[:, ::1], f8[:, :, :, ::1], f8[:, ::1],"
+          " f8[:, ::1])")  # fmt: skip
 def _features(
-    observed: Array, seen: Array, since: Array, places: Array, velocity: Array, remembered: Array,
-    shift: Array, steps: Array, middle: Array, spread: Array,
+    observed: Array, seen: Array, since: Array, places: Array, velocity: Array, habit: Array,
+    remembered: Array, shift: Array, steps: Array, middle: Array, spread: Array,
 ) -> Array:  # fmt: skip
     people, joints = seen.shape
     out, apart = np.zeros((people, joints, FEATURES), np.float32), np.zeros((7, 2))
@@ -194,6 +198,10 @@ def _features(
             _bent(apart, row)
             row[25], row[26], row[27] = observed[person, joint], known, had
             row[28] = min(0.25 * math.log1p(20 * since[person, joint]), 2.0)
+            row[29] = math.log1p(20 * habit[person, joint, 0]) / 3
+            row[30] = math.log1p(5 * habit[person, joint, 1]) / 3
+            row[31] = math.log1p(5 * habit[person, joint, 2]) / 3
+            row[32] = habit[person, joint, 3]
     return out
 
 

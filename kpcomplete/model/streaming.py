@@ -15,7 +15,6 @@ from kpcomplete.model.given import Given
 from kpcomplete.model.kept import State
 from kpcomplete.model.moment import Moment
 from kpcomplete.model.temporal import ANCHORS, EVERY, Temporal
-from kpcomplete.model.timeline import APART
 from kpcomplete.normalize import Placement
 from kpcomplete.pose import Array
 from kpcomplete.whereabouts import measures, placed
@@ -58,7 +57,7 @@ class Stream:
         self._twice, self._start = np.repeat(self._length, 2), np.repeat(self._first, 2)
         rings = int(self._length.sum()), self.width
         self._state = State.new(0, window, len(network.skeleton), rings)
-        self._times = np.zeros(window)
+        self._times = np.zeros(window + 1)  # also of the frame that leaves it
         self._looked: Work | None = None
         self.code: Array = np.zeros((0, rings[1]), np.float32)
         self._now = 0
@@ -110,10 +109,8 @@ class Stream:
             placement: Centre ``[P, 2]`` and scale ``[P]``; by default the stream's own.
         """
         state, now = self._state, self._now
-        earlier = (now - APART) % self.window
-        self._times[now % self.window] = seconds
-        passed = max(seconds - self._times[earlier], 1e-6) if self.window > APART else np.inf
-        state.observe(points, observed, now, seconds, passed)
+        self._times[now % len(self._times)] = seconds
+        state.observe(points, observed, now, self._times)
         if placement is None:
             self._place(points, observed)
         else:

@@ -3,23 +3,19 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.mixture import Mixture
 from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Latent, Prediction
-from kpcomplete.model.layers import Shift, TemporalBlock, asinh, factors
-from kpcomplete.model.places import age, earlier, moved_along, places_in_time, reach, weighted_mean
-from kpcomplete.model.timeline import NEVER, Timeline
+from kpcomplete.model.chooser import PLACES, SCALARS, Chooser
+from kpcomplete.model.features import FEATURES, features
+from kpcomplete.model.layers import Shift, TemporalBlock, factors
+from kpcomplete.model.places import moved_along, places_in_time, reach, weighted_mean
+from kpcomplete.model.timeline import Timeline
 
 EVERY = 16  # frames
-_FEATURES = 43  # of each joint, see `Temporal._features`
-SCALARS = 17  # the last of them have no direction: distances, times, what is there
-_CHOICES = 32  # hidden units of the network that chooses among places
-STEPS = (2, 8)  # frames back over which a joint's movement is looked at
-_PLACES = 9  # beside the straight line, see `places_in_time`, and two of the memory
-_CURVES = (5, 6)  # the best of them to begin with
 ANCHORS = ("nose", "left_shoulder", "right_shoulder")  # a body is where these are
 
 
@@ -34,10 +30,10 @@ class Temporal(Autoencoder):
     - a joint that was observed lies on the straight line between observations, or is drawn from it
       towards one of them, on in the direction it moved, onto a curve with the velocities of both
       ends, to its average place or to where the person usually has it, as given by a `Memory`, in
-      the image or moved along with the body. The pull grows with the time to the nearest
-      observation, so that single lost frames stay straight. Which place to believe follows from
-      times and speeds alone, by one small network for all joints: given whole poses, it learned
-      them by heart, and was worse than the line on other people's motion.
+      the image or moved along with the body; the more so the longer it is gone. Which place to
+      believe follows from times, speeds and habits alone, by one small network for all joints:
+      given whole poses, it learned them by heart, and was worse than the line on other people's
+      motion. What poses say is added as far as it is trusted: half of the windows teach either.
     - a joint that was not observed at all is where the person usually has it, in the image or moved
       along with the body, or where other people have it: a mixture of Gaussians over poses, see
       `adopt`, given the joints that are seen, sure or in doubt, and what the network adds. Without
@@ -77,24 +73,18 @@ class Temporal(Autoencoder):
         self.onset, self.codes = onset, codes
         self._anchors = self.skeleton.indices(ANCHORS)
         self.enter = nn.Sequential(
-            nn.Linear(joints * _FEATURES + 1, width), nn.GELU(), TemporalBlock(width, None)
+            nn.Linear(joints * FEATURES + 1, width), nn.GELU(), TemporalBlock(width, None)
         )
         self.past = nn.ModuleList(TemporalBlock(width, Shift(width, d)) for d in dilations)
         self.ahead = nn.ModuleList(TemporalBlock(width, Shift(width, -d)) for d in dilations)
         self.join = nn.Sequential(nn.Linear(3 * width, width), nn.LayerNorm(width))
         self.drop = nn.Dropout(dropout)
         self.spell = nn.Linear(width, joints * codes)
-        self.local = nn.Parameter(torch.randn(joints, _FEATURES, codes) * _FEATURES**-0.5)
+        self.local = nn.Parameter(torch.randn(joints, FEATURES, codes) * FEATURES**-0.5)
         self.think = nn.Parameter(torch.randn(joints, codes, codes) * codes**-0.5)
         # a seen joint's pull, places, offset, shape; an unseen joint's places, offset, shape
-        self.parts = (1, _PLACES, 2, 3, 4, 2, 3)
-        self.when = nn.Linear(SCALARS, _CHOICES)
-        self.whose = nn.Parameter(torch.zeros(joints, _CHOICES))
-        self.choose = nn.Linear(_CHOICES, 1 + _PLACES)
-        nn.init.constant_(self.choose.bias, -1.0)
-        nn.init.constant_(self.choose.bias[0], 0.5)  # a little more than half a pull
-        for curve in _CURVES:
-            nn.init.constant_(self.choose.bias[1 + curve], 3.0)
+        self.parts = (1, PLACES, 2, 3, 4, 2, 3)
+        self.chooser = Chooser(joints)
         rest = sum(self.parts[2:])
         self.out = nn.Parameter(torch.zeros(joints, codes, rest))
         self.bias = nn.Parameter(torch.zeros(joints, rest))
@@ -124,9 +114,9 @@ class Temporal(Autoencoder):
     def encode_given(self, timeline: Timeline, prior: Prediction, doubtful: Tensor) -> Latent:
         """Return the latents where somebody asked the mixture already, see `prior`."""
         causal = timeline.causal
-        features = self._features(timeline, prior.mean)
-        mode = features.new_full((*features.shape[:2], 1), float(causal))
-        frames = self.enter(torch.cat([features.flatten(2), mode], dim=-1))
+        told = self._features(timeline, prior.mean)
+        mode = told.new_full((*told.shape[:2], 1), float(causal))
+        frames = self.enter(torch.cat([told.flatten(2), mode], dim=-1))
         past = frames
         for block in self.past:
             past = block(past)
@@ -134,46 +124,38 @@ class Temporal(Autoencoder):
         for block in () if causal else self.ahead:
             ahead = block(ahead)
         code = self.join(torch.cat([frames, past, ahead], dim=-1))
-        return Latent(
-            code=code, timeline=timeline, prior=prior, doubtful=doubtful, features=features
-        )
+        return Latent(code=code, timeline=timeline, prior=prior, doubtful=doubtful, features=told)
 
     def decode(self, latent: Latent) -> Prediction:
-        timeline, prior, features = latent.timeline, latent.prior, latent.features
+        timeline, prior, told = latent.timeline, latent.prior, latent.features
         assert prior is not None  # see encode
-        assert features is not None
+        assert told is not None
         assert latent.doubtful is not None
         shape = timeline.seen.shape
         spelt = self.spell(self.drop(latent.code)).view(*shape, self.codes)
-        near = torch.einsum("btjf,jfc->btjc", features, self.local)
+        near = torch.einsum("btjf,jfc->btjc", told, self.local)
         codes = nn.functional.gelu(spelt + near)
         codes = codes + nn.functional.gelu(torch.einsum("btjc,jcd->btjd", codes, self.think))
         out = torch.einsum("btjc,jco->btjo", codes, self.out) + self.bias
-        when = nn.functional.gelu(self.when(features[..., -SCALARS:]) + self.whose)
-        out = torch.cat([self.choose(when), out], dim=-1)
-        pull, place, offset, shape_seen, source, guess, shape_unseen = torch.split(
-            out, list(self.parts), dim=-1
+        offset, shape_seen, source, guess, shape_unseen = torch.split(
+            out, list(self.parts[2:]), dim=-1
         )
         seen = timeline.seen[..., None]
         wait = timeline.wait[..., None]
         spread = self.spread[:, None]
-        trust = self.trust[CAUSAL if timeline.causal else OFFLINE][timeline.kind][..., None]
+        mode, kind = CAUSAL if timeline.causal else OFFLINE, timeline.kind
+        choice, trust = (x[mode][kind][..., None] for x in (self.choice, self.trust))
 
-        moved = moved_along(timeline, self._anchors)
-        memory = timeline.memory[:, None].expand_as(moved)
-        remembered = timeline.remembered[:, None, :, None].expand(*shape, 2)
-        gate = wait.square() / (wait.square() + self.onset**2) * self.supported[:, None]
-        places = torch.stack([*places_in_time(timeline), memory, moved], dim=-2)
-        allowed = torch.cat(
-            [torch.ones_like(place[..., :-2], dtype=torch.bool), remembered], dim=-1
-        )
-        drawn = weighted_mean(places, place, allowed) - timeline.base
-        drawn = pull.sigmoid() * drawn + 0.2 * reach(timeline)[..., None] * offset
-        corrected = timeline.base + trust * gate * drawn
+        gate, drawn = self.chosen(timeline, told[..., -SCALARS:])
+        offset = trust * 0.2 * reach(timeline)[..., None] * offset
+        if self.training:
+            adds = torch.rand(len(drawn), 1, 1, 1, device=drawn.device) < 0.5
+            drawn, offset = torch.where(adds, drawn.detach(), drawn), adds * offset
+        corrected = timeline.base + gate * (choice * drawn + offset)
 
+        moved, memory, remembered = self._usual(timeline)
         added = 0.3 * spread * guess
-        others = [prior.mean + added, latent.doubtful + added]
-        places = torch.stack([*others, memory, moved], dim=-2)
+        places = torch.stack([prior.mean + added, latent.doubtful + added, memory, moved], dim=-2)
         allowed = torch.cat(
             [torch.ones_like(source[..., :2], dtype=torch.bool), remembered], dim=-1
         )
@@ -190,6 +172,34 @@ class Temporal(Autoencoder):
         known = timeline.seen | prior.known
         mean = torch.where(seen, corrected, guess)
         return Prediction(mean=torch.where(known[..., None], mean, 0.0), factor=factor, known=known)
+
+    def chosen(self, timeline: Timeline, scalars: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how much a pull counts ``[B, T, J, 1]``, and from the line to where ``[.., 2]``.
+
+        Args:
+            timeline: Of the windows.
+            scalars: ``[B, T, J, S]`` what it depends on, see `scalars`.
+        """
+        moved, memory, remembered = self._usual(timeline)
+        wait = timeline.wait[..., None]
+        gate = wait.square() / (wait.square() + self.onset**2) * self.supported[:, None]
+        pull, place = self.chooser(scalars).tensor_split([1], dim=-1)
+        places = torch.stack([*places_in_time(timeline), memory, moved], dim=-2)
+        allowed = torch.cat(
+            [torch.ones_like(place[..., :-2], dtype=torch.bool), remembered], dim=-1
+        )
+        return gate, pull.sigmoid() * (weighted_mean(places, place, allowed) - timeline.base)
+
+    @torch.no_grad()
+    def scalars(self, timeline: Timeline) -> Tensor:
+        """Return what is known of each joint that has no direction: distances, times, habits."""
+        return self._features(timeline, self.prior(timeline)[0].mean)[..., -SCALARS:]
+
+    def _usual(self, timeline: Timeline) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the memory moved along with the body, as it is, and where there is one, twice."""
+        moved = moved_along(timeline, self._anchors)
+        remembered = timeline.remembered[:, None, :, None].expand_as(moved)
+        return moved, timeline.memory[:, None].expand_as(moved), remembered
 
     @torch.no_grad()
     def prior(self, timeline: Timeline) -> tuple[Prediction, Tensor]:
@@ -243,54 +253,6 @@ class Temporal(Autoencoder):
         far = 0.1 + torch.linalg.det(latent.prior.factor).abs().sqrt()
         return torch.where(latent.timeline.seen, 0.05 + 0.5 * reach(latent.timeline), far)
 
-    def _features(
-        self, timeline: Timeline, guess: Tensor
-    ) -> Float[Tensor, "batch time joint feature"]:
-        """Return what is known of each joint: where, how moved, how far apart, how long ago."""
-        seen, had = timeline.seen[..., None], timeline.remembered[:, None, :, None]
-        base = torch.where(seen, timeline.base, guess)
-        near = torch.where(seen, timeline.base, timeline.memory[:, None])
-        memory = timeline.memory[:, None].expand_as(base)
-        steps = [base - earlier(base, frames) for frames in STEPS]
-        apart = [
-            timeline.after - timeline.before,
-            timeline.before - timeline.average,
-            timeline.after - timeline.average,
-            0.4 * timeline.arriving,
-            0.4 * timeline.leaving,
-            (near - memory) * had,
-            *(4 * step for step in steps),
-        ]
-        first, last = timeline.since < NEVER, timeline.until < NEVER
-        share = timeline.since / (timeline.since + timeline.until).clamp_min(1e-9)
-        everywhere = torch.ones_like(timeline.seen)
-        parts = [
-            self.standardised(base, everywhere),
-            self.standardised(timeline.average, timeline.seen),
-            self.standardised(memory, had[..., 0].expand_as(timeline.seen)),
-            *(asinh(4 * v) / 2 for v in apart),
-            (asinh(4 * (moved_along(timeline, self._anchors) - memory)) / 2) * had,
-            asinh(4 * (base - guess)) / 2,
-            *(
-                torch.log1p(20 * (v.square().sum(-1, keepdim=True) + 1e-9).sqrt()) / 3
-                for v in apart
-            ),
-            timeline.observed[..., None],
-            first[..., None],
-            last[..., None],
-            had.expand_as(base[..., :1]),
-            age(timeline.since)[..., None],
-            age(timeline.until)[..., None],
-            torch.where(first & last, share - 0.5, 0.0)[..., None],
-            *(
-                0.5 * asinh((v.square().sum(-1, keepdim=True) + 1e-9).sqrt())
-                for v in (
-                    timeline.arriving_now - timeline.arriving,
-                    timeline.leaving_now - timeline.leaving,
-                )
-                if not timeline.causal
-            ),
-        ]
-        if timeline.causal:
-            parts.append(torch.zeros_like(base))
-        return torch.cat(parts, dim=-1) * self.supported[:, None]
+    def _features(self, timeline: Timeline, guess: Tensor) -> Tensor:
+        return features(timeline, guess, supported=self.supported, standardised=self.standardised,
+                        anchors=self._anchors)  # fmt: skip

@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from kpcomplete.batch import Memory, PoseBatch
+from kpcomplete.model.habit import APART, habits
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 NEVER = 1e4  # seconds; stands for an observation that does not exist
-APART = 4  # frames between two observations that tell a velocity
 _DOUBLINGS = 13  # windows that are exported have up to 2^13 frames
 EDGES = (0.03, 0.08, 0.19, 0.59)  # seconds of `Timeline.wait`; no whole frames at 30 fps
 REGIONS = ("face", "arms", "body")
@@ -54,6 +54,7 @@ class Timeline:
         arriving_now: As ``arriving``, over a single frame; 0 when causal.
         leaving_now: As ``leaving``, over a single frame; 0 when causal.
         average: Mean of what is observed in the window, when causal so far; 0 if nothing is.
+        habit: How the joint moves in the window, when causal so far; see `habits`.
         memory: Where the person usually has the joint, by other stretches of the recording.
         remembered: Whether there is such a memory.
         seen: Whether ``base`` exists.
@@ -71,6 +72,7 @@ class Timeline:
     arriving_now: Float[Tensor, "batch time joint 2"]
     leaving_now: Float[Tensor, "batch time joint 2"]
     average: Float[Tensor, "batch time joint 2"]
+    habit: Float[Tensor, "batch time joint 4"]
     memory: Float[Tensor, "batch joint 2"]
     remembered: Bool[Tensor, "batch joint"]
     seen: Bool[Tensor, "batch time joint"]
@@ -110,6 +112,7 @@ class Timeline:
             arriving_now=arriving_now,
             leaving_now=leaving_now,
             average=_average(keypoints, batch.observed, causal),
+            habit=habits(keypoints, batch.observed, batch.times, causal=causal),
             memory=memory.mean,
             remembered=memory.known,
             seen=torch.minimum(since, until) < NEVER,

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -41,6 +42,14 @@ class Objective(nn.Module, ABC):
         """Return parameter name to share of the learning rate; of all others it is 1."""
         return {}
 
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the parameters for an optimizer, by ``share`` of the learning rate."""
+        rates = self.rates()
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            groups.setdefault(rates.get(name, 1.0), []).append(parameter)
+        return [{"params": group, "share": share} for share, group in groups.items()]
+
     def advance(self, share: float) -> None:
         """Say how much of the training is done, 0..1; what changes with that, does."""
 
@@ -51,3 +60,7 @@ class Objective(nn.Module, ABC):
             SettingError: If there is nothing of the kind.
         """
         raise SettingError(f"{type(self).__name__} is not learned layer by layer")
+
+    def finishing(self) -> Sequence["Objective"]:
+        """Return what is learned once more by itself at the end."""
+        return ()

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from kpcomplete import metric
@@ -16,6 +17,8 @@ COVERED = 0.9
 QUANTILE = metric.chi_square(COVERED)
 _FEWEST = 100  # joints of a kind below which nothing is said of it
 _AT_ONCE = 128  # windows
+_TENTHS = tuple(i / 10 for i in range(11))
+_STILL = 0.02  # body units that make errors of people who do not move at all comparable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,37 +70,58 @@ class Outcome:
 def choose_trust(
     network: Autoencoder, corrupted: PoseBatch, clean: PoseBatch, mode: int, name: str
 ) -> dict[str, float]:
-    """Take as much of a network's corrections as makes errors smallest, in tenths, by kind.
+    """Take as much of a network's choices and corrections as makes errors smallest, in tenths.
+
+    Both shares are found together, for each kind of hidden joint. Errors are relative to those of
+    the straight line in the same window, so that people who hardly move count as others do.
 
     Returns:
-        The shares, ``NAME_KIND_trust``; kinds of which too few joints were hidden keep theirs.
+        The shares, ``NAME_KIND_choice`` and ``NAME_KIND_trust``; kinds of which too few joints
+        were hidden keep theirs.
     """
+    before = network.choice[mode].clone(), network.trust[mode].clone()
     offsets = []
-    before = network.trust[mode].clone()
-    for trust in (0.0, 1.0):  # the prediction is linear in it
-        network.trust[mode] = trust
+    for shares in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):  # the prediction is linear in both
+        network.choice[mode], network.trust[mode] = shares
         found = _found(network, corrupted, causal=mode == CAUSAL)
         offsets.append(found.mean - clean.keypoints)
-    kinds = Timeline.of(corrupted, causal=mode == CAUSAL).kind
+    timeline = Timeline.of(corrupted, causal=mode == CAUSAL)
     hidden = clean.observed & found.known & ~corrupted.observed
-    figures = {}
+    seen = hidden & timeline.seen
+    line = torch.where(seen, (timeline.base - clean.keypoints).norm(dim=-1), 0.0)
+    usual = line.sum(dim=(1, 2)) / seen.sum(dim=(1, 2)).clamp_min(1)
+    weight = torch.where(timeline.seen, 1 / (usual + _STILL)[:, None, None], 1.0)
+    figures: dict[str, float] = {}
     for place, kind in enumerate(KINDS):
-        where = hidden & (kinds == place)
+        where = hidden & (timeline.kind == place)
         if int(where.sum()) < _FEWEST:
-            network.trust[mode, place] = before[place]
+            network.choice[mode, place], network.trust[mode, place] = (b[place] for b in before)
             continue
-        none, full = offsets[0][where], offsets[1][where]
-        tenths = [float(torch.lerp(none, full, i / 10).norm(dim=-1).mean()) for i in range(11)]
-        best = tenths.index(min(tenths)) / 10
-        network.trust[mode, place] = best
-        figures[f"{name}_{kind}_trust"] = best
+        none, chosen, added = (offset[where] for offset in offsets)
+        chosen, added, counts = chosen - none, added - none, weight[where]
+        choices = _TENTHS if seen[where].any() else (1.0,)  # who was never seen has no line
+        _, trust, choice = min(
+            (float(((none + i * chosen + j * added).norm(dim=-1) * counts).sum()), j, i)
+            for i in choices for j in _TENTHS
+        )  # fmt: skip
+        network.choice[mode, place], network.trust[mode, place] = choice, trust
+        figures |= {f"{name}_{kind}_choice": choice, f"{name}_{kind}_trust": trust}
     return figures
 
 
 def scale_regions(
-    network: Autoencoder, corrupted: PoseBatch, clean: PoseBatch, mode: int, name: str
+    network: Autoencoder,
+    corrupted: PoseBatch,
+    clean: PoseBatch,
+    mode: int,
+    name: str,
+    groups: Int[Tensor, " batch"] | None = None,
 ) -> dict[str, float]:
     """Scale standard deviations until 90 % regions hold 90 % of the hidden joints of each kind.
+
+    The next people may be harder than these. Where there are groups of windows, of different
+    people, factors lie halfway (of their logarithms) between that for all joints together and
+    that of the group which needs the largest.
 
     Returns:
         ``NAME_KIND_coverage`` the share held by regions that are not scaled, ``NAME_KIND_factor``;
@@ -106,18 +130,30 @@ def scale_regions(
     before = network.calibration[mode].clone()
     network.calibration[mode] = 1.0
     outcome = Outcome.of(network, corrupted, clean, causal=mode == CAUSAL)
+    if groups is None:
+        groups = torch.zeros(len(clean), dtype=torch.int64)
+    group = groups[:, None, None].expand(outcome.kind.shape)
     figures = {}
     for place, kind in enumerate(KINDS):
-        inside = outcome.inside[outcome.hidden & (outcome.kind == place)]
+        where = outcome.hidden & (outcome.kind == place)
+        inside, of = outcome.inside[where], group[where]
         if len(inside) < _FEWEST:
             network.calibration[mode, place] = before[place]
             continue
-        rank = math.ceil(COVERED * len(inside))
-        factor = float((inside.kthvalue(rank).values / QUANTILE).sqrt())
+        parts = [inside[of == number] for number in torch.unique(groups).tolist()]
+        hardest = max([_factor(part) for part in parts if len(part) >= _FEWEST], default=0.0)
+        together = _factor(inside)
+        factor = math.sqrt(together * max(together, hardest))
         network.calibration[mode, place] = factor
         figures[f"{name}_{kind}_coverage"] = float((inside < QUANTILE).float().mean())
         figures[f"{name}_{kind}_factor"] = factor
     return figures
+
+
+def _factor(inside: Tensor) -> float:
+    """Return what regions must grow by to hold 90 % of joints at these squared distances."""
+    rank = math.ceil(COVERED * len(inside))
+    return float((inside.kthvalue(rank).values / QUANTILE).sqrt())
 
 
 def _found(network: Autoencoder, corrupted: PoseBatch, *, causal: bool) -> Prediction:

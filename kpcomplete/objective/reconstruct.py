@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from kpcomplete import normalize
@@ -10,8 +11,10 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.corruption import Corruption
 from kpcomplete.corruption.seeded import Seeded, advance_all, check_share, reseed_all
 from kpcomplete.model import CAUSAL, Autoencoder
+from kpcomplete.model.temporal import Temporal
 from kpcomplete.objective import Objective
 from kpcomplete.objective.augment import Augment
+from kpcomplete.objective.choosing import Choosing
 from kpcomplete.objective.greedy import layers
 from kpcomplete.objective.outcome import MODES, QUANTILE, Outcome, choose_trust, scale_regions
 from kpcomplete.penalty import Penalty
@@ -116,6 +119,19 @@ class Reconstruct(Objective):
         self.train()  # clean poses are varied
         return layers(self.network, self.corrupt, self.reseed)
 
+    def finishing(self) -> list[Objective]:
+        if not isinstance(self.network, Temporal):
+            return []
+        self.train()  # clean poses are varied
+        return [
+            Choosing(
+                whole=self.network,
+                corrupt=lambda clean: self.corrupt(self._scissors(clean)),
+                causal=lambda clean: self._coin(clean.device),
+                reseed=self.reseed,
+            )
+        ]
+
     def forward(self, clean: PoseBatch) -> dict[str, Tensor]:
         corrupted, clean = self.corrupt(self._scissors(clean) if self.training else clean)
         causal = self._coin(clean.device)
@@ -145,28 +161,34 @@ class Reconstruct(Objective):
         return corrupted, clean
 
     @torch.no_grad()
-    def calibrate(self, clean: PoseBatch) -> dict[str, float]:
+    def calibrate(
+        self, clean: PoseBatch, groups: Int[Tensor, " batch"] | None = None
+    ) -> dict[str, float]:
         """Scale standard deviations so that 90 % regions hold 90 % of hidden joints.
 
-        Before that, take only as much of the network's corrections as makes errors smallest where
-        joints are lost as in training, in tenths. One number for each of the `KINDS` of hidden
-        joints, offline and causal; a kind of which fewer than 100 joints were hidden keeps what it
-        had.
+        Before that, take only as much of the network's choices and corrections as makes errors
+        smallest where joints are lost as in training, in tenths. Numbers for each of the `KINDS`
+        of hidden joints, offline and causal; a kind of which fewer than 100 joints were hidden
+        keeps what it had.
 
         Args:
             clean: Windows in pixels, of people that were not trained on.
+            groups: Which of these people, or kinds of people, each window shows; of which the
+                hardest count most, see `scale_regions`.
 
         Returns:
-            By kind the share of corrections taken, the share of joints that the 90 % regions held
-            before, and the factor.
+            By kind the shares of choices and corrections taken, the share of joints that the 90 %
+            regions held before, and the factor.
         """
         self.eval()
         self.reseed(0)
         learned, families = self.corrupt(clean), self.trials(clean)
+        if groups is not None:
+            groups = groups.repeat(_ROUNDS)
         figures: dict[str, float] = {}
         for mode, name in MODES:
             figures |= choose_trust(self.network, *learned, mode, name)
-            figures |= scale_regions(self.network, *families, mode, name)
+            figures |= scale_regions(self.network, *families, mode, name, groups)
         return figures
 
     def trials(self, clean: PoseBatch) -> tuple[PoseBatch, PoseBatch]:
