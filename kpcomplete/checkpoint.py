@@ -107,7 +107,7 @@ class Checkpoint:
             module.load_state_dict({k: _wide(v) for k, v in self.tensors.items()})
         except (TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(
-                f"{self.path} does not fit {self.metadata.network}: {error}"
+                f"{self.path} does not fit {self.metadata.network} of this version: {error}"
             ) from error
         return module.eval()
 

@@ -72,6 +72,11 @@ def reach(timeline: Timeline) -> Tensor:
     return LEAST + (squared + 1e-9).sqrt()
 
 
+def yardstick(timeline: Timeline) -> Tensor:
+    """Return ``[B, T, J]`` how far off a joint may well be, body units, as errors are counted."""
+    return 0.05 + 0.5 * reach(timeline)
+
+
 def _fading(seconds: Tensor) -> Tensor:
     """Return seconds of a velocity that dies away."""
     return (KEEPS * -torch.expm1(-seconds.clamp_max(10.0) / KEEPS))[..., None]

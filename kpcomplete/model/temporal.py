@@ -12,7 +12,13 @@ from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Latent, Prediction
 from kpcomplete.model.chooser import PLACES, SCALARS, Chooser
 from kpcomplete.model.features import FEATURES, features
 from kpcomplete.model.layers import Shift, TemporalBlock, factors
-from kpcomplete.model.places import moved_along, places_in_time, reach, weighted_mean
+from kpcomplete.model.places import (
+    moved_along,
+    places_in_time,
+    reach,
+    weighted_mean,
+    yardstick,
+)
 from kpcomplete.model.timeline import Timeline
 
 EVERY = 16  # frames
@@ -251,7 +257,7 @@ class Temporal(Autoencoder):
         """Return how far off a joint may well be, so that still people count as moving ones do."""
         assert latent.prior is not None  # see encode
         far = 0.1 + torch.linalg.det(latent.prior.factor).abs().sqrt()
-        return torch.where(latent.timeline.seen, 0.05 + 0.5 * reach(latent.timeline), far)
+        return torch.where(latent.timeline.seen, yardstick(latent.timeline), far)
 
     def _features(self, timeline: Timeline, guess: Tensor) -> Tensor:
         return features(timeline, guess, supported=self.supported, standardised=self.standardised,

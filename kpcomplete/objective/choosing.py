@@ -6,7 +6,7 @@ from torch import Tensor
 
 from kpcomplete.batch import PoseBatch
 from kpcomplete.model.loss import masked_mean
-from kpcomplete.model.places import reach
+from kpcomplete.model.places import yardstick
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import Timeline
 from kpcomplete.objective import Objective
@@ -57,8 +57,8 @@ class Choosing(Objective):
         away = timeline.base + gate * drawn - clean.keypoints
         distance = (away.square().sum(dim=-1) + 1e-8).sqrt()
         lost = clean.observed & ~corrupted.observed & timeline.seen & whole.supported
-        far = 0.05 + 0.5 * reach(timeline)  # as `Temporal.yardstick` has it
+        weight = lost.to(distance.dtype)
         return {
-            "loss": masked_mean(distance / far, lost.to(distance.dtype)),
-            "error": masked_mean(distance.detach(), lost.to(distance.dtype)),
+            "loss": masked_mean(distance / yardstick(timeline), weight),
+            "error": masked_mean(distance.detach(), weight),
         }
