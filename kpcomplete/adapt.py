@@ -230,9 +230,6 @@ def _recalibrate(
     network = objective.network
     for row, mode in ((OFFLINE, "offline"), (CAUSAL, "causal")):
         for column, kind in enumerate(KINDS):
-            if f"{mode}_{kind}_trust" not in figures:
-                network.choice[row, column] = start["choice"][row, column]
-                network.trust[row, column] = start["trust"][row, column]
             before = float(start["calibration"][row, column])
             found = figures.get(f"{mode}_{kind}_factor", before)
             network.calibration[row, column] = before ** (1 - share) * found**share

@@ -224,6 +224,7 @@ def test_kinds_that_the_recordings_do_not_show_keep_their_calibration(start, tmp
     settings = arguments(start, tmp_path / "own.safetensors")
     network = settings["objective"].network
     network.calibration.fill_(1.7)
+    network.choice.fill_(0.6)
     network.trust.fill_(0.3)
     adapt.run(**settings)
     arms = KINDS.index("arms_unseen")
@@ -232,6 +233,7 @@ def test_kinds_that_the_recordings_do_not_show_keep_their_calibration(start, tmp
         "arms_moving_longer"
     )  # nothing is hidden for longer than 0.6 s and seen before
     assert network.calibration[CAUSAL, unseen] == pytest.approx(1.7)
+    assert network.choice[CAUSAL, unseen] == pytest.approx(0.6)
     assert network.trust[CAUSAL, unseen] == pytest.approx(0.3)
 
 

@@ -283,9 +283,11 @@ def test_fast_forms_are_those_of_torch_where_nobody_wants_gradients():
 def test_networks_of_before_joints_at_rest_were_told_apart_can_be_read(tmp_path):
     before = MLP(widths=[8])
     tensors = {**before.state_dict(), "trust": torch.rand(2, 21), "calibration": torch.rand(2, 21)}
+    del tensors["choice"]  # what was chosen was not told from what was added
     path = tmp_path / "old.safetensors"
     checkpoint.save(path, tensors, checkpoint.Metadata.of(before, {}))
     made = checkpoint.load(path).build()
+    assert (made.choice == 1).all()
     places = {"arms_unseen": 1, "body_remembered": 5, "face_{}_0.03s": 6, "arms_{}_longer": 15,
               "body_{}_0.19s": 18}  # fmt: skip
     for kind, place in places.items():
