@@ -168,14 +168,14 @@ def test_an_autoencoder_is_no_head(encoder):
     ("name", "text"),
     [
         ("os.path.Evil", "must name a network of kpcomplete"),
-        ("kpcomplete.model.temporal.earlier", "must name a network, but"),
+        ("kpcomplete.model.places.earlier", "must name a network, but"),
         ("kpcomplete.lifter.temporal.Temporal", "must be an autoencoder"),
         ("kpcomplete.model.mlp.Nothing", "does not exist"),
     ],
 )
 def test_encoders_are_autoencoders_and_nothing_else_is_called(name, text, monkeypatch):
     called = []
-    monkeypatch.setattr("kpcomplete.model.temporal.earlier", lambda **_: called.append(name))
+    monkeypatch.setattr("kpcomplete.model.places.earlier", lambda **_: called.append(name))
     with pytest.raises(ModelFileError, match=text):
         Several(encoder={"network": name, "arguments": {}}, tasks=TASKS)
     assert not called
