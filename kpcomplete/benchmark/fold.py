@@ -125,7 +125,13 @@ class Recipe:
         training.run(
             objective=deepcopy(self.objective),
             data=data,
-            trainer=replace(self.trainer, minutes=self.minutes, state=None, resume=False),
+            trainer=replace(
+                self.trainer,
+                minutes=self.minutes,
+                state=None,
+                resume=False,
+                finishing=min(self.trainer.finishing, round(20 * self.minutes)),
+            ),
             output=path,
             held_out=list(fold.calibrated),
             **settings,

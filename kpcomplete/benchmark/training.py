@@ -66,7 +66,7 @@ def run(
     if prior is not None:
         training.adopt(objective.network, prior)
     short = replace(trainer, steps=3 * part, minutes=None, report_every=part, pretraining=None,
-                    seed=seed, state=None, tensorboard=None)  # fmt: skip
+                    finishing=0, seed=seed, state=None, tensorboard=None)  # fmt: skip
     history = short.fit(objective, sampler).history
     first, last = history[0], history[-1]
     rate = (last["step"] - first["step"]) / (last["seconds"] - first["seconds"])
