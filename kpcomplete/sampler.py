@@ -95,6 +95,10 @@ class Sampler:
 
     def draw(self, size: int, generator: torch.Generator) -> PoseBatch:
         """Return ``size`` windows in pixels, or more shorter ones; the generator is on the CPU."""
+        return self.grouped(size, generator)[0]
+
+    def grouped(self, size: int, generator: torch.Generator) -> tuple[PoseBatch, Tensor]:
+        """Return the same, and the number ``[B]`` of the set that each window is of."""
         names = list(self.sets)
         step = self.steps[int(torch.randint(len(self.steps), (1,), generator=generator))]
         length = self.length
@@ -103,8 +107,9 @@ class Sampler:
             length = lengths[int(torch.randint(len(lengths), (1,), generator=generator))]
             size = max(1, size * self.length // length)
         chosen = torch.multinomial(self._weights(names), size, True, generator=generator)
+        counts = torch.bincount(chosen, minlength=len(names))
         batches = []
-        for i, count in enumerate(torch.bincount(chosen, minlength=len(names)).tolist()):
+        for i, count in enumerate(counts.tolist()):
             key = names[i], length, step
             rows = self._rows(key, count, generator)
             frames = step * torch.arange(length, device=self.device)
@@ -117,7 +122,8 @@ class Sampler:
                 )
                 batch = replace(batch, memory=memory)
             batches.append(batch)
-        return PoseBatch.concatenate([b for b in batches if len(b)])
+        windows = PoseBatch.concatenate([b for b in batches if len(b)])
+        return windows, torch.repeat_interleave(counts)
 
     def _rows(self, key: tuple[str, int, int], count: int, generator: torch.Generator) -> Tensor:
         total = len(self._starts[key])

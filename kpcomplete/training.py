@@ -92,7 +92,7 @@ def run(
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
     objective.to("cpu")  # where the windows are
-    calibration = objective.calibrate(*grouped(test, windows, draw))
+    calibration = objective.calibrate(*test.grouped(windows, draw))
     metrics = {
         name: measure(
             objective, Sampler(sets={name: s}, length=length).draw(windows // 4, draw), trials
@@ -121,20 +121,6 @@ def run(
     }
     write(output, objective.network, record)
     return record
-
-
-def grouped(
-    material: Sampler, windows: int, generator: torch.Generator
-) -> tuple[PoseBatch, Tensor]:
-    """Return windows of all sets of a sampler, by their shares, and the number of each one's."""
-    names = list(material.sets)
-    shares = material.shares or {name: len(material.sets[name].keypoints) for name in names}
-    total, batches, numbers = sum(shares[name] for name in names), [], []
-    for number, name in enumerate(names):
-        one = replace(material, sets={name: material.sets[name]}, shares=None)
-        batches.append(one.draw(max(1, round(windows * shares[name] / total)), generator))
-        numbers.append(torch.full((len(batches[-1]),), number))
-    return PoseBatch.concatenate(batches), torch.cat(numbers)
 
 
 def measure(

@@ -35,7 +35,9 @@ def train(folder, die_at=None, stop_at=None, **changes):
     settings = {"steps": STEPS, "batch_size": 4, "learning_rate": 0.3, "warmup": 5, "average": 0.5,
                 "report_every": 3, "save_every": 4, "progress": False, "resume": True,
                 "state": str(folder / "state.safetensors")}  # fmt: skip
-    objective, data = Guess(), material()
+    objective, last, data = Guess(), Guess(), material()
+    last.network = objective.network
+    objective.finishing = lambda: [last]
     first = int(os.environ.get("RANK", 0)) == 0
     if die_at is not None or stop_at is not None:
         step = objective.advance
@@ -106,6 +108,15 @@ def alone(tmp_path_factory):
 def test_two_processes_learn_what_one_does(alone, start, tmp_path):
     assert start(tmp_path, 2, devices=2) == [0, 0], (tmp_path / "0.log").read_text()
     assert result(tmp_path) == result(alone)
+
+
+def test_two_processes_finish_as_one_does(alone, start, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    train(one, accumulate=2, finishing=5)
+    assert result(one) != result(alone)
+    assert start(two, 2, devices=2, finishing=5) == [0, 0], (two / "0.log").read_text()
+    assert result(two) == result(one)
 
 
 def test_a_killed_process_ends_the_other_and_all_goes_on_later(alone, start, tmp_path):

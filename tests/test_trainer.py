@@ -128,20 +128,20 @@ def test_a_loss_that_is_nan_names_its_step(data):
 
 
 def test_where_nobody_waits_a_loss_that_is_nan_is_found_at_the_next_report(data, monkeypatch):
-    monkeypatch.setattr("kpcomplete.trainer._waits", lambda device: False)  # as on a GPU
+    monkeypatch.setattr("kpcomplete.stepping._waits", lambda device: False)  # as on a GPU
     with pytest.raises(FloatingPointError, match="the loss of step 19 or one before is not finite"):
         trainer(report_every=10).fit(Guess(bad_at=12), data)
 
 
 def test_a_spoilt_run_that_ends_by_the_clock_is_told(data, monkeypatch):
-    monkeypatch.setattr("kpcomplete.trainer._waits", lambda device: False)
+    monkeypatch.setattr("kpcomplete.stepping._waits", lambda device: False)
     endless = trainer(steps=10**9, minutes=0.003, report_every=10**9)
     with pytest.raises(FloatingPointError):
         endless.fit(Guess(bad_at=3), data)
 
 
 def test_a_state_of_a_spoilt_run_is_not_kept(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("kpcomplete.trainer._waits", lambda device: False)
+    monkeypatch.setattr("kpcomplete.stepping._waits", lambda device: False)
     state = tmp_path / "run.safetensors"
     with pytest.raises(FloatingPointError, match="step 14 or one before"):
         trainer(report_every=40, save_every=15, state=str(state)).fit(Guess(bad_at=12), data)
@@ -186,6 +186,15 @@ def test_windows_are_drawn_by_share():
     assert isinstance(batch, PoseBatch)
     assert batch.keypoints.shape == (2000, 5, 33, 2)
     assert (batch.keypoints[:, 0, 0, 0] == 2).float().mean().item() == pytest.approx(0.75, abs=0.03)
+
+
+def test_windows_are_told_apart_by_set():
+    sampler = Sampler(sets={"one": poses(0), "two": poses(1), "three": poses(2)}, length=5)
+    batch, groups = sampler.grouped(50, torch.Generator().manual_seed(0))
+    assert torch.equal(batch.keypoints[:, 0, 0, 0], groups.float())
+    assert set(groups.tolist()) == {0, 1, 2}
+    same = sampler.draw(50, torch.Generator().manual_seed(0))
+    assert torch.equal(same.keypoints, batch.keypoints)
 
 
 def test_windows_are_drawn_by_frames_without_shares():

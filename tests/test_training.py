@@ -13,7 +13,6 @@ from kpcomplete.data import PoseSet
 from kpcomplete.errors import SettingError
 from kpcomplete.model.mlp import MLP
 from kpcomplete.objective.reconstruct import Reconstruct
-from kpcomplete.sampler import Sampler
 from kpcomplete.trainer import Trainer
 
 
@@ -125,17 +124,3 @@ def test_the_experiment_builds_what_is_learned(config, model):
     trials = instantiate(cfg.task.trials, _convert_="all")
     assert set(cfg.task.shares) == set(cfg.task.data) == {"sktdd", "ue_adl", "cmu", "simulated"}
     assert len(trials) >= 8
-
-
-def test_windows_that_calibrate_are_drawn_by_shares_and_grouped_by_set():
-    def people(value):
-        return PoseSet.from_clips(
-            [torch.full((30, 33, 2), value)], people=["a"], views=["v"], fps=30.0
-        )
-
-    sampler = Sampler(
-        sets={"one": people(1.0), "two": people(2.0)}, shares={"one": 1, "two": 3}, length=10
-    )
-    batch, groups = training.grouped(sampler, 40, torch.Generator().manual_seed(0))
-    assert torch.bincount(groups).tolist() == [10, 30]
-    assert torch.equal(batch.keypoints[:, 0, 0, 0], 1.0 + groups)

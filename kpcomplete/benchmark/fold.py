@@ -27,6 +27,7 @@ from kpcomplete.trainer import Trainer
 log = logging.getLogger(__name__)
 MODEL, REMEMBERING = "autoencoder", "with memory"
 _OWN = ("output", "held_out", "excluded", "trials")  # a fold decides these itself
+_FINISHING = 20  # steps for a minute of training: a short one is finished in as small a part of it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,15 +123,12 @@ class Recipe:
             )  # fmt: skip
             settings["prior"] = written["gaussian"]
         path = folder / f"{fold.name}.safetensors"
+        finishing = min(self.trainer.finishing, round(_FINISHING * self.minutes))
         training.run(
             objective=deepcopy(self.objective),
             data=data,
             trainer=replace(
-                self.trainer,
-                minutes=self.minutes,
-                state=None,
-                resume=False,
-                finishing=min(self.trainer.finishing, round(20 * self.minutes)),
+                self.trainer, minutes=self.minutes, state=None, resume=False, finishing=finishing
             ),
             output=path,
             held_out=list(fold.calibrated),

@@ -9,10 +9,10 @@ from kpcomplete.model.loss import masked_mean
 from kpcomplete.model.places import yardstick
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.model.timeline import Timeline
-from kpcomplete.objective import Objective
+from kpcomplete.objective.part import Part
 
 
-class Choosing(Objective):
+class Choosing(Part):
     """The choice among places of a network that is there already, all else as it is.
 
     Beside everything else it is learned slowly: a small part of a large gradient, which is clipped
@@ -33,20 +33,9 @@ class Choosing(Objective):
         causal: Callable[[PoseBatch], bool],
         reseed: Callable[[int], None],
     ) -> None:
-        super().__init__()
-        self.network = whole.chooser
+        super().__init__(network=whole.chooser, corrupt=corrupt, reseed=reseed)
         self._whole = (whole,)  # in a tuple: all else is not trained
-        self._corrupt, self._causal, self._reseed = corrupt, causal, reseed
-
-    def prepare(self, clean: PoseBatch) -> None:
-        """Nothing is left to be prepared."""
-
-    def reseed(self, step: int) -> None:
-        self._reseed(step)
-
-    def calibrate(self, clean: PoseBatch) -> dict[str, float]:
-        """A choice says no probabilities."""
-        return {}
+        self._causal = causal
 
     def forward(self, clean: PoseBatch) -> dict[str, Tensor]:
         (whole,) = self._whole

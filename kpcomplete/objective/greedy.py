@@ -11,9 +11,10 @@ from kpcomplete.errors import SettingError
 from kpcomplete.model.loss import masked_mean
 from kpcomplete.model.stack import Stacked
 from kpcomplete.objective import Objective
+from kpcomplete.objective.part import Part
 
 
-class Layer(Objective):
+class Layer(Part):
     """A layer as a denoising autoencoder of its own, those below as they are.
 
     The lowest completes poses; the others read codes of clean poses, of which some are dropped
@@ -39,22 +40,10 @@ class Layer(Objective):
         reseed: Callable[[int], None],
         noise: float = 0.25,
     ) -> None:
-        super().__init__()
+        super().__init__(network=stack.pair(layer), corrupt=corrupt, reseed=reseed)
         check_share("noise", noise)
-        self.network = stack.pair(layer)
         self._stack = (stack,)  # in a tuple: the other layers are not trained
         self.layer, self.noise = layer, noise
-        self._corrupt, self._reseed = corrupt, reseed
-
-    def prepare(self, clean: PoseBatch) -> None:
-        """Nothing is left to be prepared."""
-
-    def reseed(self, step: int) -> None:
-        self._reseed(step)
-
-    def calibrate(self, clean: PoseBatch) -> dict[str, float]:
-        """A layer says no probabilities."""
-        return {}
 
     def forward(self, clean: PoseBatch) -> dict[str, Tensor]:
         (stack,) = self._stack
