@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_trainer import Guess, data, trainer  # noqa: F401  (data is a fixture)
 
-from kpcomplete import trainer as module
+from kpcomplete import stepping as module
 from kpcomplete.interruption import Interruption
 
 
