@@ -235,11 +235,19 @@ def test_augmentations_have_their_sizes():
     assert moved.std(dim=0).tolist() == pytest.approx([0.3, 0.3], rel=0.1)
 
 
-def test_of_choices_and_corrections_as_much_is_taken_as_is_good():
+def swinging(less=0):
+    """Return windows of arms that swing, some of them less so in the gap; corrupted, and clean.
+
+    A network is beside it that believes in swings, and whose corrections are far off.
+    """
     time = torch.arange(60) / 30
     swing = 0.5 * torch.sin(4 * time)[:, None, None]  # which curves have, and lines have not
     keypoints = torch.randn(1, 1, 33, 2, generator=torch.Generator().manual_seed(0)) + swing
-    clean = PoseBatch.from_keypoints(keypoints.expand(6, -1, -1, -1), fps=30)
+    keypoints = keypoints.repeat(24, 1, 1, 1)
+    first, last = keypoints[:less, 19:20], keypoints[:less, 40:41]
+    line = torch.lerp(first, last, torch.arange(1, 21)[:, None, None] / 21)
+    keypoints[:less, 20:40] = torch.lerp(keypoints[:less, 20:40], line, 0.9)
+    clean = PoseBatch.from_keypoints(keypoints, fps=30)
     arms = SKELETON.indices(["left_wrist", "right_wrist", "left_elbow", "right_elbow"])
     hidden = torch.zeros_like(clean.observed)
     hidden[:, 20:40, arms] = True
@@ -247,14 +255,27 @@ def test_of_choices_and_corrections_as_much_is_taken_as_is_good():
     network.prepare(clean)
     with torch.no_grad():
         network.bias[:, :2] = 3.0  # far off
-    network = network.eval().requires_grad_(False)
-    figures = choose_trust(network, clean.hide(hidden), clean, OFFLINE, "offline")
+    return network.eval().requires_grad_(False), clean.hide(hidden), clean
+
+
+def test_of_choices_and_corrections_as_much_is_taken_as_is_good():
+    network, corrupted, clean = swinging()
+    figures = choose_trust(network, corrupted, clean, OFFLINE, "offline")
     moving = "offline_arms_moving_0.19s"
     assert figures[f"{moving}_choice"] > 0.5  # the curve has the swing
     assert figures[f"{moving}_trust"] == 0
     kind = KINDS.index("arms_moving_0.19s")
     assert float(network.choice[OFFLINE, kind]) == pytest.approx(figures[f"{moving}_choice"])
     assert float(network.trust[OFFLINE, kind]) == 0
+
+
+def test_choices_are_taken_with_care_where_they_cost_one_group_much():
+    network, corrupted, clean = swinging(less=2)
+    together = choose_trust(network, corrupted, clean, OFFLINE, "offline")
+    groups = (torch.arange(24) < 2).long()
+    apart = choose_trust(network, corrupted, clean, OFFLINE, "offline", groups)
+    moving = "offline_arms_moving_0.19s_choice"
+    assert apart[moving] < together[moving]
 
 
 def test_the_hardest_group_widens_the_regions_of_all(monkeypatch):

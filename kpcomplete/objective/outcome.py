@@ -68,12 +68,19 @@ class Outcome:
 
 
 def choose_trust(
-    network: Autoencoder, corrupted: PoseBatch, clean: PoseBatch, mode: int, name: str
+    network: Autoencoder,
+    corrupted: PoseBatch,
+    clean: PoseBatch,
+    mode: int,
+    name: str,
+    groups: Int[Tensor, " batch"] | None = None,
 ) -> dict[str, float]:
     """Take as much of a network's choices and corrections as makes errors smallest, in tenths.
 
     Both shares are found together, for each kind of hidden joint. Errors are relative to those of
-    the straight line in the same window, so that people who hardly move count as others do.
+    the straight line in the same window, so that people who hardly move count as others do. Where
+    there are groups of windows, of different people, what it gains for all together counts as
+    much as what it gains, or costs, for the group that it suits least.
 
     Returns:
         The shares, ``NAME_KIND_choice`` and ``NAME_KIND_trust``; kinds of which too few joints
@@ -91,6 +98,7 @@ def choose_trust(
     line = torch.where(seen, (timeline.base - clean.keypoints).norm(dim=-1), 0.0)
     usual = line.sum(dim=(1, 2)) / seen.sum(dim=(1, 2)).clamp_min(1)
     weight = torch.where(timeline.seen, 1 / (usual + _STILL)[:, None, None], 1.0)
+    group = _expanded(groups, hidden)
     figures: dict[str, float] = {}
     for place, kind in enumerate(KINDS):
         where = hidden & (timeline.kind == place)
@@ -98,12 +106,19 @@ def choose_trust(
             network.choice[mode, place], network.trust[mode, place] = (b[place] for b in before)
             continue
         none, chosen, added = (offset[where] for offset in offsets)
-        chosen, added, counts = chosen - none, added - none, weight[where]
+        chosen, added, counts, of = chosen - none, added - none, weight[where], group[where]
         choices = _TENTHS if seen[where].any() else (1.0,)  # who was never seen has no line
-        _, trust, choice = min(
-            (float(((none + i * chosen + j * added).norm(dim=-1) * counts).sum()), j, i)
-            for i in choices for j in _TENTHS
-        )  # fmt: skip
+        tried = [(choice, trust) for choice in choices for trust in _TENTHS]
+        errors = torch.stack([
+            torch.zeros(int(group.max()) + 1).index_add(
+                0, of, (none + i * chosen + j * added).norm(dim=-1) * counts
+            ) for i, j in tried
+        ])  # fmt: skip
+        large = torch.bincount(of, minlength=errors.shape[1]) >= _FEWEST
+        gained = (errors + 1e-9) / (errors[0] + 1e-9)  # the first takes nothing
+        hardest = gained[:, large].amax(dim=1) if large.any() else torch.ones(len(tried))
+        score = errors.sum(dim=1) * hardest
+        choice, trust = tried[int(score.argmin())]
         network.choice[mode, place], network.trust[mode, place] = choice, trust
         figures |= {f"{name}_{kind}_choice": choice, f"{name}_{kind}_trust": trust}
     return figures
@@ -130,9 +145,7 @@ def scale_regions(
     before = network.calibration[mode].clone()
     network.calibration[mode] = 1.0
     outcome = Outcome.of(network, corrupted, clean, causal=mode == CAUSAL)
-    if groups is None:
-        groups = torch.zeros(len(clean), dtype=torch.int64)
-    group = groups[:, None, None].expand(outcome.kind.shape)
+    group = _expanded(groups, outcome.kind)
     figures = {}
     for place, kind in enumerate(KINDS):
         where = outcome.hidden & (outcome.kind == place)
@@ -140,7 +153,7 @@ def scale_regions(
         if len(inside) < _FEWEST:
             network.calibration[mode, place] = before[place]
             continue
-        parts = [inside[of == number] for number in torch.unique(groups).tolist()]
+        parts = [inside[of == number] for number in torch.unique(of).tolist()]
         hardest = max([_factor(part) for part in parts if len(part) >= _FEWEST], default=0.0)
         together = _factor(inside)
         factor = math.sqrt(together * max(together, hardest))
@@ -148,6 +161,13 @@ def scale_regions(
         figures[f"{name}_{kind}_coverage"] = float((inside < QUANTILE).float().mean())
         figures[f"{name}_{kind}_factor"] = factor
     return figures
+
+
+def _expanded(groups: Tensor | None, like: Tensor) -> Tensor:
+    """Return which group each joint ``[B, T, J]`` is of; without groups all are of one."""
+    if groups is None:
+        groups = torch.zeros(len(like), dtype=torch.int64)
+    return groups[:, None, None].expand(like.shape)
 
 
 def _factor(inside: Tensor) -> float:

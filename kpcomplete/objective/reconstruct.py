@@ -183,11 +183,12 @@ class Reconstruct(Objective):
         self.eval()
         self.reseed(0)
         learned, families = self.corrupt(clean), self.trials(clean)
+        first = groups
         if groups is not None:
             groups = groups.repeat(_ROUNDS)
         figures: dict[str, float] = {}
         for mode, name in MODES:
-            figures |= choose_trust(self.network, *learned, mode, name)
+            figures |= choose_trust(self.network, *learned, mode, name, first)
             figures |= scale_regions(self.network, *families, mode, name, groups)
         return figures
 
