@@ -16,6 +16,15 @@ _ARMS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 _STRIDE = 8  # frames over which movement is measured
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Clips:
+    """Of each clip of a set its first frame, the number of its camera, and its person's fold."""
+
+    first: Tensor
+    camera: Tensor
+    fold: Tensor | None
+
+
 @dataclass(kw_only=True)
 class Sampler:
     """Draws windows of several sets, so that small sets need not drown in large ones.
@@ -36,6 +45,7 @@ class Sampler:
             of the time people sit still, and nothing is learned from it.
         remembered: Share of the windows that come with a `Memory` of the person, from other frames
             through the same camera.
+        folds: Person to number of a group of people, for all of them; windows then say theirs.
 
     Raises:
         SettingError: If shares name other sets than there are, no clip is long enough, or
@@ -49,12 +59,14 @@ class Sampler:
     steps: Sequence[int] = (1,)
     moving: float = 0.0
     remembered: float = 0.0
+    folds: Mapping[str, int] | None = None
     device: torch.device | str = "cpu"
     _lengths: tuple[int, ...] = field(init=False, repr=False)
     _keypoints: dict[str, Tensor] = field(init=False, repr=False)
     _starts: dict[tuple[str, int, int], Tensor] = field(init=False, repr=False)
     _motion: dict[tuple[str, int, int], Tensor] = field(init=False, repr=False)
     _recall: dict[str, Album] = field(init=False, repr=False)
+    _clips: dict[str, _Clips] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.shares is not None and set(self.shares) != set(self.sets):
@@ -92,13 +104,25 @@ class Sampler:
             name: Album(poses=s, device=self.device) for name, s in self.sets.items()
             if self.remembered
         }  # fmt: skip
+        cameras = sorted({(name, view) for name, s in self.sets.items() for view in s.views})
+        number = {camera: i for i, camera in enumerate(cameras)}
+        self._clips = {
+            name: _Clips(
+                first=s.clips[:, 0].contiguous().to(self.device),
+                camera=torch.tensor([number[name, view] for view in s.views], device=self.device),
+                fold=torch.tensor([self.folds[person] for person in s.people], device=self.device)
+                if self.folds
+                else None,
+            )
+            for name, s in self.sets.items()
+        }
 
     def draw(self, size: int, generator: torch.Generator) -> PoseBatch:
         """Return ``size`` windows in pixels, or more shorter ones; the generator is on the CPU."""
         return self.grouped(size, generator)[0]
 
     def grouped(self, size: int, generator: torch.Generator) -> tuple[PoseBatch, Tensor]:
-        """Return the same, and the number ``[B]`` of the set that each window is of."""
+        """Return the same, and the number ``[B]`` of the set and view that each window is of."""
         names = list(self.sets)
         step = self.steps[int(torch.randint(len(self.steps), (1,), generator=generator))]
         length = self.length
@@ -108,7 +132,7 @@ class Sampler:
             size = max(1, size * self.length // length)
         chosen = torch.multinomial(self._weights(names), size, True, generator=generator)
         counts = torch.bincount(chosen, minlength=len(names))
-        batches = []
+        batches, groups = [], []
         for i, count in enumerate(counts.tolist()):
             key = names[i], length, step
             rows = self._rows(key, count, generator)
@@ -121,9 +145,14 @@ class Sampler:
                     frames[:, 0], frames[:, -1], self.remembered, generator
                 )
                 batch = replace(batch, memory=memory)
+            clips = self._clips[names[i]]
+            clip = torch.searchsorted(clips.first, frames[:, 0].contiguous(), right=True) - 1
+            if clips.fold is not None:
+                batch = replace(batch, fold=clips.fold[clip])
             batches.append(batch)
+            groups.append(clips.camera[clip])
         windows = PoseBatch.concatenate([b for b in batches if len(b)])
-        return windows, torch.repeat_interleave(counts)
+        return windows, torch.cat(groups)
 
     def _rows(self, key: tuple[str, int, int], count: int, generator: torch.Generator) -> Tensor:
         total = len(self._starts[key])

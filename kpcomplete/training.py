@@ -12,7 +12,9 @@ from torch import Tensor
 from kpcomplete import checkpoint, rank
 from kpcomplete.batch import PoseBatch
 from kpcomplete.checkpoint import Metadata
+from kpcomplete.completer.fitting import fit_gaussian
 from kpcomplete.corruption import Corruption
+from kpcomplete.crossing import Crossed
 from kpcomplete.data import Data, PoseSet
 from kpcomplete.errors import SettingError
 from kpcomplete.model.temporal import Temporal
@@ -21,6 +23,7 @@ from kpcomplete.sampler import Sampler
 from kpcomplete.trainer import Trainer
 
 _log = logging.getLogger(__name__)
+FITTED = "fitted"
 
 
 def run(
@@ -33,6 +36,7 @@ def run(
     held_out: Sequence[str] = (),
     excluded: Sequence[str] = (),
     prior: str | Path | None = None,
+    crossed: int = 0,
     trials: Mapping[str, Corruption] | None = None,
     length: int = 160,
     shorter: Sequence[int] = (),
@@ -54,8 +58,11 @@ def run(
         held_out: People who are not trained on, but calibrate; measured unless others are.
         excluded: People who are neither trained nor calibrated on. Data sets that have some are
             measured on them.
-        prior: Fitted Gaussians, by path or shipped name, that a network which can `adopt` them
-            starts from. They should not know the held-out people either.
+        prior: Gaussians that a network which can `adopt` them starts from, by path or shipped
+            name; `FITTED`: fitted here, to those who are learned from until the network is
+            calibrated, and to everyone but the excluded in the finished model.
+        crossed: Groups of people that it learns from by Gaussians of the others, so that it
+            knows how good these are for strangers; 0: none. Only of Gaussians that are fitted.
         trials: Corruptions by name, under which the finished model is measured on each data set.
         length: Frames of a window.
         shorter: Of other windows that are trained on; see `kpcomplete.sampler.Sampler`.
@@ -81,18 +88,21 @@ def run(
     sets, strangers = split(sets, excluded) if excluded else (sets, {})
     seen, unseen = split(sets, held_out)
     share = {name: dict(shares or {}).get(name, 1.0) for name in unseen}
+    fitted = _fitted(objective.network, seen, crossed, trainer.seed) if prior == FITTED else None
     train = Sampler(sets=seen, shares=shares, length=length, shorter=shorter, steps=frame_steps,
-                    moving=moving, remembered=remembered,
+                    moving=moving, remembered=remembered, folds=fitted.folds if fitted else None,
                     device=rank.device(trainer.accelerator))  # fmt: skip
     test = Sampler(sets=unseen, shares=share if shares else None, length=length,
                    remembered=min(remembered, 0.5))  # fmt: skip
     first = train.draw(16 if quick else 4000, torch.Generator().manual_seed(trainer.seed))
     objective.prepare(first.to("cpu"))
-    known_before = adopt(objective.network, prior) if prior is not None else {}
+    known_before = adopt(objective.network, prior) if prior is not None and not fitted else {}
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
     objective.to("cpu")  # where the windows are
     calibration = objective.calibrate(*test.grouped(windows, draw))
+    if fitted:
+        known_before = _adopt_all(objective.network, seen, unseen, trainer.seed)
     metrics = {
         name: measure(
             objective, Sampler(sets={name: s}, length=length).draw(windows // 4, draw), trials
@@ -136,15 +146,39 @@ def adopt(network: torch.nn.Module, prior: str | Path) -> dict[str, Any]:
     Raises:
         SettingError: If the network cannot start from anything.
     """
+    taker = _checked(network)
+    found = checkpoint.load(checkpoint.find(prior))
+    taker.adopt(found.tensors)
+    about = found.metadata.provenance
+    return {"people": about.get("people"), "held_out": about.get("held_out")}
+
+
+def _fitted(
+    network: torch.nn.Module, sets: Mapping[str, PoseSet], crossed: int, seed: int
+) -> Crossed:
+    taker = _checked(network)
+    fitted = Crossed.of(sets, crossed, seed)
+    taker.adopt(fitted.whole, fitted.others)
+    return fitted
+
+
+def _adopt_all(
+    network: torch.nn.Module, seen: dict[str, PoseSet], unseen: dict[str, PoseSet], seed: int
+) -> dict[str, Any]:
+    """Give a calibrated network Gaussians of those who calibrated it, too; say whom they know."""
+    pairs = {name: [s[name] for s in (seen, unseen) if name in s] for name in seen | unseen}
+    whole = {name: PoseSet.concatenate(parts) for name, parts in pairs.items()}
+    _checked(network).adopt(fit_gaussian(whole, seed=seed))
+    return {"people": sorted({person for s in whole.values() for person in s.people})}
+
+
+def _checked(network: torch.nn.Module) -> Temporal:
     if not isinstance(network, Temporal):
         raise SettingError(
             f"only the temporal network starts from a prior, but got {type(network).__name__}: "
             "set prior=null"
         )
-    found = checkpoint.load(checkpoint.find(prior))
-    network.adopt(found.tensors)
-    about = found.metadata.provenance
-    return {"people": about.get("people"), "held_out": about.get("held_out")}
+    return network
 
 
 def split(

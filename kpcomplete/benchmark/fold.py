@@ -18,7 +18,6 @@ from kpcomplete.benchmark.table import Table
 from kpcomplete.benchmark.trial import Trial, draw, remember, shows
 from kpcomplete.checkpoint import Checkpoint
 from kpcomplete.completer.autoencoder import AutoencoderCompleter
-from kpcomplete.completer.fitting import fit_all
 from kpcomplete.data import PoseSet
 from kpcomplete.errors import SettingError
 from kpcomplete.objective.reconstruct import Reconstruct
@@ -116,12 +115,7 @@ class Recipe:
         settings = {k: v for k, v in self.settings.items() if k not in _OWN}
         if settings.get("shares"):
             settings["shares"] = {name: settings["shares"].get(name, 1.0) for name in data}
-        if self.prior:
-            written = fit_all(
-                parts=data, folder=str(folder / "prior"), moving=list(data),
-                hold_out=fold.calibrated,
-            )  # fmt: skip
-            settings["prior"] = written["gaussian"]
+        settings["prior"] = training.FITTED if self.prior else None
         path = folder / f"{fold.name}.safetensors"
         finishing = min(self.trainer.finishing, round(_FINISHING * self.minutes))
         training.run(

@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 
 LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 240)  # frames
 WINDOW = 64  # frames over which a person is placed
+_FRAMES = 1500  # of each kind of camera
+_STRENGTH = 100.0  # poses that the mean over all cameras counts in each camera's Gaussian
+_ROUNDS = 20  # of expectation maximisation
+_WINDOWS = 4000  # of each view: there are more where few people are seen from many sides
 _CLASSES = {"motion": "hold.Hold", "gaussian": "gaussian.Gaussian", "low_rank": "low_rank.LowRank",
             "neighbours": "neighbours.Neighbours"}  # fmt: skip
 # What is hidden in turn to learn how far people are from their neighbours.
@@ -83,11 +87,11 @@ def fit(
     moving: Sequence[str],
     seed: int = 0,
     mirrored: bool = True,
-    frames: int = 1500,
+    frames: int = _FRAMES,
     poses: int = 120,
     rank: int = 8,
-    strength: float = 100.0,
-    rounds: int = 20,
+    strength: float = _STRENGTH,
+    rounds: int = _ROUNDS,
 ) -> dict[str, dict[str, Tensor]]:
     """Return the numbers of all classical completers, by file and name.
 
@@ -123,27 +127,45 @@ def fit(
     }
 
 
+def fit_gaussian(
+    sets: Mapping[str, PoseSet], *, joints: Tensor | None = None, seed: int = 0
+) -> dict[str, Tensor]:
+    """Return the numbers of `gaussian` alone, as `fit` finds them.
+
+    Args:
+        sets: Data sets by name.
+        joints: ``[S]`` of which joints; by default of those that are seen often enough.
+        seed: Of the frames that are drawn.
+    """
+    views = _views(sets, _FRAMES, torch.Generator().manual_seed(seed), mirrored=True)
+    joints = _seen_joints(views) if joints is None else joints
+    views = {name: points[:, joints] for name, points in views.items()}
+    return fit_poses(views, joints, None, _STRENGTH, _ROUNDS)[0]
+
+
 def fit_poses(
-    views: Mapping[str, Tensor], joints: Tensor, rank: int, strength: float, rounds: int
+    views: Mapping[str, Tensor], joints: Tensor, rank: int | None, strength: float, rounds: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return a mixture of Gaussians and one of probabilistic PCAs, a component a view.
 
     Args:
         views: Name to ``[N, S, 2]`` body units, NaN where missing.
         joints: ``[S]`` which they are.
-        rank: See `fit`.
+        rank: See `fit`; None makes no PCAs.
         strength: See `fit`.
         rounds: See `fit`.
     """
     prior = estimate.gaussian(torch.cat(list(views.values())), rounds=rounds)
     fit_one = partial(estimate.gaussian, prior=prior, strength=strength, rounds=rounds)
     full = [fit_one(points) for points in views.values()]
-    flat = [fit_one(points, rank=rank) for points in views.values()]
-    directions = [estimate.low_rank(covariance, rank) for _, covariance in flat]
     common = {"joints": joints, "weight": torch.full((len(views),), 1 / len(views))}
     factor = torch.linalg.cholesky(torch.stack([covariance for _, covariance in full]))
     # precise to a thousandth of a standard deviation, which is plenty
     gaussian = {"mean": torch.stack([mean for mean, _ in full]).half(), "factor": factor.half()}
+    if rank is None:
+        return common | gaussian, {}
+    flat = [fit_one(points, rank=rank) for points in views.values()]
+    directions = [estimate.low_rank(covariance, rank) for _, covariance in flat]
     low_rank = {
         "mean": torch.stack([mean for mean, _ in flat]).half(),
         "loadings": torch.stack([loadings for loadings, _ in directions]).half(),
@@ -232,7 +254,7 @@ def _views(
     for name, poses in sets.items():
         for view in sorted(set(poses.views)):
             some = poses.select([i for i, v in enumerate(poses.views) if v == view])
-            for kind, batch in placed(some.windows(WINDOW, WINDOW)).items():
+            for kind, batch in placed(_windows(some, generator)).items():
                 points = torch.where(batch.observed[..., None], batch.keypoints, torch.nan)
                 points = points[batch.observed.sum(dim=-1) >= 2]
                 order = torch.randperm(len(points), generator=generator)[:frames]
@@ -242,6 +264,16 @@ def _views(
                     turned = straight[:, mirror] * torch.tensor([-1.0, 1.0])
                     out[f"{name} {view}{kind} mirrored"] = turned
     return out
+
+
+def _windows(poses: PoseSet, generator: torch.Generator) -> PoseBatch:
+    """Return windows of some clips, in body units, or of all that are few enough."""
+    most = _WINDOWS * WINDOW
+    if len(poses.keypoints) > most:
+        order = torch.randperm(len(poses), generator=generator)
+        enough = poses.clips[order, 1].cumsum(dim=0) <= most
+        poses = poses.select(order[enough].tolist())
+    return poses.windows(WINDOW, WINDOW)
 
 
 def placed(batch: PoseBatch) -> dict[str, PoseBatch]:
