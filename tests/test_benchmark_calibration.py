@@ -7,6 +7,7 @@ import pytest
 import torch
 from test_benchmark_completion import GAP, people
 
+from kpcomplete import training
 from kpcomplete.batch import PoseBatch
 from kpcomplete.benchmark import calibration
 from kpcomplete.benchmark.fold import Known
@@ -168,3 +169,17 @@ def test_the_benchmark_says_who_calibrates(capsys, monkeypatch):
 def test_who_calibrates_must_be_neither_tested_nor_all_there_are(drivers):
     with pytest.raises(SettingError, match="who calibrates must be some of sktdd_001, sktdd_002"):
         calibration.run(**arguments(calibrate_drivers=drivers))
+
+
+def test_finished_weights_are_measured_as_they_are_and_say_who_calibrated_them(tmp_path):
+    settings = arguments()
+    path = tmp_path / "a.safetensors"
+    training.run(
+        objective=settings["objective"], data={"sktdd": settings["tested"]},
+        trainer=settings["trainer"], output=path, held_out=["sktdd_003"],
+        excluded=["sktdd_005", "sktdd_006"], length=40, windows=8,
+    )  # fmt: skip
+    with pytest.raises(SettingError, match=r"a.safetensors must be calibrated .* sktdd_004"):
+        calibration.run(**arguments(weights=str(path), calibrate_drivers=[4]))
+    with pytest.raises(SettingError, match="must not know the people it is measured on"):
+        calibration.run(**arguments(weights=str(path), folds={"a": [1, 6]}, calibrate_drivers=[3]))

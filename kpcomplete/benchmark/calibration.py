@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from kpcomplete import checkpoint, training
+from kpcomplete import checkpoint
 from kpcomplete.batch import PoseBatch
 from kpcomplete.benchmark.baselines import Fitted
 from kpcomplete.benchmark.completion import Driver, driver_name, fold_of, trials
@@ -23,8 +23,7 @@ from kpcomplete.completer import Completer
 from kpcomplete.completer.autoencoder import AutoencoderCompleter
 from kpcomplete.completer.gaussian import Gaussian
 from kpcomplete.data import Data, PoseSet
-from kpcomplete.errors import ModelFileError, SettingError
-from kpcomplete.model import Autoencoder
+from kpcomplete.errors import SettingError
 from kpcomplete.objective.reconstruct import Reconstruct
 from kpcomplete.sampler import Sampler
 from kpcomplete.trainer import Trainer
@@ -56,8 +55,8 @@ def run(
 
     A network learns from some drivers and is calibrated on others, on whom it is not trained; its
     regions are measured on those who are tested. The conditional Gaussian of each view learns
-    from the same drivers, and is calibrated on the same windows with the same joints hidden: one
-    factor a kind of hidden joint, from both sides and causal.
+    from the same drivers, and is calibrated on the same ones, by one factor a kind of hidden
+    joint, from both sides and causal. Finished weights may be calibrated on others beside them.
 
     Prints a row for each family of masks. Rows where the network remembers the driver from other
     recordings are for information, and count in no figure.
@@ -72,8 +71,8 @@ def run(
         train_drivers: Of the only fold, those who calibrate among them; by default all others.
         calibrate_drivers: Who calibrates; by default the last two who are not tested.
         test_drivers: Of the only fold.
-        weights: Checkpoint, or fold to checkpoint, to calibrate and measure instead of training;
-            refused if it was trained on drivers who calibrate or are tested.
+        weights: Checkpoint, or fold to checkpoint, to measure instead of training; refused if it
+            knows drivers who are tested, or was not calibrated on those who calibrate.
         minutes: Of training for each fold.
         windows: Of each driver, view and trial.
         quick: A quarter of the windows, one minute of training.
@@ -107,7 +106,7 @@ def run(
                 print(f"fold {name}: training for {minutes:g} minutes")
             path = recipe(fold, Path(folder)) if given is None else checkpoint.find(given)
             _measure(fold, checkpoint.load(path), objective, regions, settings,
-                     windows=windows, seed=seed, folder=Path(folder))  # fmt: skip
+                     windows=windows, seed=seed)  # fmt: skip
     print(regions.text())
     return regions.figures()
 
@@ -131,32 +130,23 @@ def _measure(
     *,
     windows: int,
     seed: int,
-    folder: Path,
 ) -> None:
-    """Calibrate on a fold's people, and enter the regions of those who are tested."""
+    """Calibrate the rivals as the network was, and enter the regions of those who are tested."""
     checked(found, sorted(set(fold.test.people)))
-    about = {**found.metadata.provenance, "held_out": ()}  # they may have calibrated it before
-    checked(replace(found, metadata=replace(found.metadata, provenance=about)), fold.calibrated)
+    others = sorted(set(fold.calibrated) - set(found.metadata.provenance.get("held_out") or ()))
+    if others:
+        raise SettingError(f"{found.path} must be calibrated on calibrate_drivers, but was not on "
+                           f"{', '.join(others)}")  # fmt: skip
     learned, calibrating = fold.train["sktdd"].split(fold.calibrated)
     print(f"fold {fold.name}: learned from {len(set(learned.people))} drivers, calibrated on "
           f"{len(fold.calibrated)} others ({', '.join(fold.calibrated)}), measured on "
           f"{', '.join(sorted(set(fold.test.people)))}")  # fmt: skip
-    drawn = _draw(calibrating, settings, seed)
-    network = found.build()
-    if not isinstance(network, Autoencoder):
-        raise ModelFileError(f"{found.path} must hold an autoencoder")
-    judge = Reconstruct(model=network, corruption=deepcopy(objective.corruption),
-                        calibrating=deepcopy(objective.calibrating))  # fmt: skip
-    views = torch.repeat_interleave(torch.tensor([len(batch) for batch in drawn.values()]))
-    judge.calibrate(PoseBatch.concatenate(list(drawn.values())), views)
-    path = folder / "calibrated.safetensors"
-    training.write(path, network, found.metadata.provenance)
-    models = {causal: AutoencoderCompleter(weights=path, causal=causal) for causal in MODES}
+    models = {causal: AutoencoderCompleter(weights=found.path, causal=causal) for causal in MODES}
     gaussians = {
         view: Gaussian(weights=one.numbers["gaussian"])
         for view, one in Fitted.to(learned, seed=seed, quick=False).items()
     }
-    rivals = _scaled(judge, drawn, gaussians)
+    rivals = _scaled(deepcopy(objective), _draw(calibrating, settings, seed), gaussians)
     for trial in tqdm(trials(), desc=f"measure fold {fold.name}"):
         if not shows(fold.test, trial):
             continue
@@ -185,7 +175,7 @@ def _draw(poses: PoseSet, settings: Mapping[str, Any], seed: int) -> dict[str, P
 def _scaled(
     judge: Reconstruct, drawn: Mapping[str, PoseBatch], completers: Mapping[str, Completer]
 ) -> dict[bool, dict[str, Scaled]]:
-    """Return completers, one a view, calibrated as the network was, for both modes."""
+    """Return completers, one a view, calibrated by the same windows, for both modes."""
     judge.eval()
     parts = {view: (completers[view], *judge.trials(batch)) for view, batch in drawn.items()}
     return {causal: Scaled.of(parts, causal=causal) for causal in MODES}
