@@ -1,10 +1,13 @@
 """Every command has a door in tools/, and every door opens the command."""
 
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from kpcomplete import __version__
 from kpcomplete.app.cli import COMMANDS, spell_out
 
 TOOLS = Path(__file__).parents[1] / "tools"
@@ -14,6 +17,13 @@ TOOLS = Path(__file__).parents[1] / "tools"
 def test_a_door_for_every_command(name):
     assert (TOOLS / f"{name}.py").is_file()
     assert callable(import_module(f"kpcomplete.app.{name.replace('-', '_')}").main)
+
+
+def test_the_package_can_be_run_by_its_name():
+    said = subprocess.run(
+        [sys.executable, "-m", "kpcomplete", "--version"], capture_output=True, text=True
+    )
+    assert (said.returncode, said.stdout.strip()) == (0, __version__), said.stderr
 
 
 def test_info_names_what_a_bug_report_needs(capsys):
