@@ -67,6 +67,8 @@ class Sampler:
     _motion: dict[tuple[str, int, int], Tensor] = field(init=False, repr=False)
     _recall: dict[str, Album] = field(init=False, repr=False)
     _clips: dict[str, _Clips] = field(init=False, repr=False)
+    cameras: list[tuple[str, str]] = field(init=False, repr=False)
+    """All sets and their views."""
 
     def __post_init__(self) -> None:
         if self.shares is not None and set(self.shares) != set(self.sets):
@@ -104,8 +106,8 @@ class Sampler:
             name: Album(poses=s, device=self.device) for name, s in self.sets.items()
             if self.remembered
         }  # fmt: skip
-        cameras = sorted({(name, view) for name, s in self.sets.items() for view in s.views})
-        number = {camera: i for i, camera in enumerate(cameras)}
+        self.cameras = sorted({(name, view) for name, s in self.sets.items() for view in s.views})
+        number = {camera: i for i, camera in enumerate(self.cameras)}
         self._clips = {
             name: _Clips(
                 first=s.clips[:, 0].contiguous().to(self.device),
@@ -122,7 +124,7 @@ class Sampler:
         return self.grouped(size, generator)[0]
 
     def grouped(self, size: int, generator: torch.Generator) -> tuple[PoseBatch, Tensor]:
-        """Return the same, and the number ``[B]`` of the set and view that each window is of."""
+        """Return the same, and which of the `cameras` each window is from, ``[B]``."""
         names = list(self.sets)
         step = self.steps[int(torch.randint(len(self.steps), (1,), generator=generator))]
         length = self.length

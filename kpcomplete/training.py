@@ -35,6 +35,7 @@ def run(
     shares: Mapping[str, float] | None = None,
     held_out: Sequence[str] = (),
     excluded: Sequence[str] = (),
+    foremost: Sequence[str] = (),
     prior: str | Path | None = None,
     crossed: int = 0,
     trials: Mapping[str, Corruption] | None = None,
@@ -58,6 +59,8 @@ def run(
         held_out: People who are not trained on, but calibrate; measured unless others are.
         excluded: People who are neither trained nor calibrated on. Data sets that have some are
             measured on them.
+        foremost: Data sets of people such as users will show; by how hard these are regions are
+            scaled, as far as they show enough. By default all.
         prior: Gaussians that a network which can `adopt` them starts from, by path or shipped
             name; `FITTED`: fitted here, to those who are learned from until the network is
             calibrated, and to everyone but the excluded in the finished model.
@@ -100,7 +103,9 @@ def run(
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
     objective.to("cpu")  # where the windows are
-    calibration = objective.calibrate(*test.grouped(windows, draw))
+    judges, cameras = test.grouped(windows, draw)
+    counts = torch.tensor([not foremost or name in foremost for name, _ in test.cameras])
+    calibration = objective.calibrate(judges, cameras, counts[cameras])
     if fitted:
         known_before = _adopt_all(objective.network, seen, unseen, trainer.seed)
     metrics = {
@@ -113,8 +118,10 @@ def run(
         "data": {name: sorted(set(s.people)) for name, s in seen.items()},
         "held_out": sorted(held_out),
         "excluded": sorted(excluded),
+        "foremost": sorted(foremost),
         "shares": dict(shares or {}),
         "prior": known_before,
+        "crossed": crossed if fitted else 0,
         "seed": trainer.seed,
         "steps": done.step,
         "seconds": round(done.seconds),

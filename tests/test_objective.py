@@ -279,7 +279,7 @@ def test_choices_are_taken_with_care_where_they_cost_one_group_much():
 
 
 def test_the_hardest_group_widens_the_regions_of_all(monkeypatch):
-    inside = torch.full((20, 200, 1), QUANTILE)
+    inside = torch.full((20, 400, 1), QUANTILE)
     inside[19] *= 4  # twice as far off as the regions say
     everywhere = torch.ones(inside.shape, dtype=torch.bool)
     nowhere = torch.zeros(inside.shape)
@@ -289,7 +289,8 @@ def test_the_hardest_group_widens_the_regions_of_all(monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr(Outcome, "of", lambda *_, **__: made)
     network, windows = MLP(widths=[8]), clean(20)
-    for groups, factor in ((None, 1.0), (torch.arange(20) // 19, 2**0.5)):
-        figures = scale_regions(network, windows, windows, OFFLINE, "offline", groups)
+    groups, others = torch.arange(20) // 19, torch.arange(20) < 19
+    for apart, factor in (((), 1.0), ((groups,), 2.0), ((groups, others), 1.0)):
+        figures = scale_regions(network, windows, windows, OFFLINE, "offline", *apart)
         assert figures[f"offline_{KINDS[0]}_factor"] == pytest.approx(factor)
         assert float(network.calibration[OFFLINE, 0]) == pytest.approx(factor)

@@ -85,6 +85,18 @@ def test_excluded_people_are_measured_and_nothing_else(tmp_path):
     assert set(without["metrics"]) == {"one", "two"}
 
 
+@pytest.mark.parametrize(("foremost", "counts"), [([], [0, 1]), (["two"], [1]), (["other"], [])])
+def test_who_counts_where_regions_are_scaled(tmp_path, monkeypatch, foremost, counts):
+    asked = []
+    monkeypatch.setattr(Reconstruct, "calibrate", lambda *args: asked.append(args[2:]) or {})
+    settings = arguments(tmp_path, foremost=foremost, held_out=["a1", "b1"], quick=True)
+    assert training.run(**settings)["foremost"] == foremost
+    ((cameras, counted),) = asked
+    assert set(cameras.tolist()) == {0, 1}
+    assert set(cameras[counted].tolist()) == set(counts)
+    assert torch.equal(counted, torch.isin(cameras, torch.tensor(counts)))
+
+
 def test_a_quick_run_is_quick(tmp_path):
     trainer = Trainer(steps=10**9, progress=False)
     record = training.run(**arguments(tmp_path, quick=True, trainer=trainer))

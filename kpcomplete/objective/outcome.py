@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from kpcomplete import metric
@@ -16,6 +16,8 @@ MODES = ((OFFLINE, "offline"), (CAUSAL, "causal"))
 COVERED = 0.9
 QUANTILE = metric.chi_square(COVERED)
 _FEWEST = 100  # joints of a kind below which nothing is said of it
+_ENOUGH = 300  # of a group, by which regions of all are scaled
+_NOBODY = -1  # group that does not count
 _AT_ONCE = 128  # windows
 _TENTHS = tuple(i / 10 for i in range(11))
 _STILL = 0.02  # body units that make errors of people who do not move at all comparable
@@ -131,12 +133,14 @@ def scale_regions(
     mode: int,
     name: str,
     groups: Int[Tensor, " batch"] | None = None,
+    foremost: Bool[Tensor, " batch"] | None = None,
 ) -> dict[str, float]:
     """Scale standard deviations until 90 % regions hold 90 % of the hidden joints of each kind.
 
     The next people may be harder than these. Where there are groups of windows, of different
-    people, factors lie halfway (of their logarithms) between that for all joints together and
-    that of the group which needs the largest.
+    people, factors are those of the group which needs the largest, or lie halfway (of their
+    logarithms) between that and what all joints together need, if this is more. Only groups of
+    foremost windows count, if there are any: of people such as users will show.
 
     Returns:
         ``NAME_KIND_coverage`` the share held by regions that are not scaled, ``NAME_KIND_factor``;
@@ -146,6 +150,8 @@ def scale_regions(
     network.calibration[mode] = 1.0
     outcome = Outcome.of(network, corrupted, clean, causal=mode == CAUSAL)
     group = _expanded(groups, outcome.kind)
+    if foremost is not None and groups is not None:
+        group = torch.where(foremost[:, None, None], group, _NOBODY)
     figures = {}
     for place, kind in enumerate(KINDS):
         where = outcome.hidden & (outcome.kind == place)
@@ -153,10 +159,10 @@ def scale_regions(
         if len(inside) < _FEWEST:
             network.calibration[mode, place] = before[place]
             continue
-        parts = [inside[of == number] for number in torch.unique(of).tolist()]
-        hardest = max([_factor(part) for part in parts if len(part) >= _FEWEST], default=0.0)
+        parts = [inside[of == number] for number in torch.unique(of).tolist() if number != _NOBODY]
         together = _factor(inside)
-        factor = math.sqrt(together * max(together, hardest))
+        hardest = max([_factor(p) for p in parts if len(p) >= _ENOUGH], default=together)
+        factor = math.sqrt(hardest * max(hardest, together))
         network.calibration[mode, place] = factor
         figures[f"{name}_{kind}_coverage"] = float((inside < QUANTILE).float().mean())
         figures[f"{name}_{kind}_factor"] = factor

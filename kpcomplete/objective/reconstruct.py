@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from kpcomplete import normalize
@@ -162,7 +162,10 @@ class Reconstruct(Objective):
 
     @torch.no_grad()
     def calibrate(
-        self, clean: PoseBatch, groups: Int[Tensor, " batch"] | None = None
+        self,
+        clean: PoseBatch,
+        groups: Int[Tensor, " batch"] | None = None,
+        foremost: Bool[Tensor, " batch"] | None = None,
     ) -> dict[str, float]:
         """Scale standard deviations so that 90 % regions hold 90 % of hidden joints.
 
@@ -174,7 +177,8 @@ class Reconstruct(Objective):
         Args:
             clean: Windows in pixels, of people that were not trained on.
             groups: Which of these people, or kinds of people, each window shows; of which the
-                hardest count most, see `scale_regions`.
+                hardest count most, see `choose_trust` and `scale_regions`.
+            foremost: Which windows show people such as users will; None: all of them.
 
         Returns:
             By kind the shares of choices and corrections taken, the share of joints that the 90 %
@@ -183,13 +187,11 @@ class Reconstruct(Objective):
         self.eval()
         self.reseed(0)
         learned, families = self.corrupt(clean), self.trials(clean)
-        first = groups
-        if groups is not None:
-            groups = groups.repeat(_ROUNDS)
+        often = [x if x is None else x.repeat(_ROUNDS) for x in (groups, foremost)]
         figures: dict[str, float] = {}
         for mode, name in MODES:
-            figures |= choose_trust(self.network, *learned, mode, name, first)
-            figures |= scale_regions(self.network, *families, mode, name, groups)
+            figures |= choose_trust(self.network, *learned, mode, name, groups)
+            figures |= scale_regions(self.network, *families, mode, name, *often)
         return figures
 
     def trials(self, clean: PoseBatch) -> tuple[PoseBatch, PoseBatch]:
