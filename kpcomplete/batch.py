@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kpcomplete.errors import ShapeError
@@ -54,7 +54,6 @@ class PoseBatch:
         times: Seconds, rising within a window.
         covariance: Of each joint, unit squared; None before completion.
         memory: Of the same people; None if nothing is remembered.
-        fold: Which of some groups of people each window shows; None where nobody is told apart.
     """
 
     keypoints: Float[Tensor, "batch time joint 2"]
@@ -63,7 +62,6 @@ class PoseBatch:
     times: Float[Tensor, "batch time"]
     covariance: Float[Tensor, "batch time joint 2 2"] | None = None
     memory: Memory | None = None
-    fold: Int[Tensor, " batch"] | None = None
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -170,7 +168,6 @@ class PoseBatch:
             times=function(self.times),
             covariance=None if self.covariance is None else function(self.covariance),
             memory=None if self.memory is None else self.memory.map(remember),
-            fold=None if self.fold is None else remember(self.fold),
         )
 
     @staticmethod
@@ -178,7 +175,6 @@ class PoseBatch:
         """Put windows of equal length one behind the other."""
         covariances = [b.covariance for b in batches if b.covariance is not None]
         memories = [b.memory for b in batches if b.memory is not None]
-        folds = [b.fold for b in batches if b.fold is not None]
         return PoseBatch(
             keypoints=torch.cat([b.keypoints for b in batches]),
             confidence=torch.cat([b.confidence for b in batches]),
@@ -191,7 +187,6 @@ class PoseBatch:
             )
             if memories and len(memories) == len(batches)
             else None,
-            fold=torch.cat(folds) if folds and len(folds) == len(batches) else None,
         )
 
 

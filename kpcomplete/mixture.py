@@ -1,6 +1,6 @@
 """What the seen joints of a frame say about the others, under a mixture of Gaussians."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -177,28 +177,6 @@ class Mixture:
         before = self.weight.log()[:, None] - volume[..., None]
         squared = white.square().sum(dim=2) / 2
         return where, (before - squared).softmax(dim=1), (before - squared / DOUBT).softmax(dim=1)
-
-
-def condition_apart(
-    mixtures: Sequence[Mixture], points: Tensor, observed: Tensor, which: Tensor
-) -> Conditional:
-    """Return where joints are by one of some mixtures, another one for each frame.
-
-    Args:
-        mixtures: Of the same joints.
-        points: ``[N, S, 2]``, see `Mixture.condition`.
-        observed: ``[N, S]``.
-        which: ``[N]`` number of the mixture that is asked.
-    """
-    rows = [(which == number).nonzero()[:, 0] for number in range(len(mixtures))]
-    parts = [m.condition(points[r], observed[r]) for m, r in zip(mixtures, rows, strict=True)]
-    back = torch.cat(rows).argsort()
-    return Conditional(
-        mean=torch.cat([part.mean for part in parts])[back],
-        covariance=torch.cat([part.covariance for part in parts])[back],
-        doubtful=torch.cat([part.doubtful for part in parts])[back],
-        shift=None,
-    )
 
 
 def _pairs(flat: Tensor) -> Tensor:

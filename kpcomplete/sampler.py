@@ -18,11 +18,10 @@ _STRIDE = 8  # frames over which movement is measured
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Clips:
-    """Of each clip of a set its first frame, the number of its camera, and its person's fold."""
+    """Of each clip of a set its first frame, and the number of its camera."""
 
     first: Tensor
     camera: Tensor
-    fold: Tensor | None
 
 
 @dataclass(kw_only=True)
@@ -45,7 +44,6 @@ class Sampler:
             of the time people sit still, and nothing is learned from it.
         remembered: Share of the windows that come with a `Memory` of the person, from other frames
             through the same camera.
-        folds: Person to number of a group of people, for all of them; windows then say theirs.
 
     Raises:
         SettingError: If shares name other sets than there are, no clip is long enough, or
@@ -59,7 +57,6 @@ class Sampler:
     steps: Sequence[int] = (1,)
     moving: float = 0.0
     remembered: float = 0.0
-    folds: Mapping[str, int] | None = None
     device: torch.device | str = "cpu"
     _lengths: tuple[int, ...] = field(init=False, repr=False)
     _keypoints: dict[str, Tensor] = field(init=False, repr=False)
@@ -112,9 +109,6 @@ class Sampler:
             name: _Clips(
                 first=s.clips[:, 0].contiguous().to(self.device),
                 camera=torch.tensor([number[name, view] for view in s.views], device=self.device),
-                fold=torch.tensor([self.folds[person] for person in s.people], device=self.device)
-                if self.folds
-                else None,
             )
             for name, s in self.sets.items()
         }
@@ -149,8 +143,6 @@ class Sampler:
                 batch = replace(batch, memory=memory)
             clips = self._clips[names[i]]
             clip = torch.searchsorted(clips.first, frames[:, 0].contiguous(), right=True) - 1
-            if clips.fold is not None:
-                batch = replace(batch, fold=clips.fold[clip])
             batches.append(batch)
             groups.append(clips.camera[clip])
         windows = PoseBatch.concatenate([b for b in batches if len(b)])

@@ -14,7 +14,6 @@ from kpcomplete.batch import PoseBatch
 from kpcomplete.checkpoint import Metadata
 from kpcomplete.completer.fitting import fit_gaussian
 from kpcomplete.corruption import Corruption
-from kpcomplete.crossing import Crossed
 from kpcomplete.data import Data, PoseSet
 from kpcomplete.errors import SettingError
 from kpcomplete.model.temporal import Temporal
@@ -37,7 +36,6 @@ def run(
     excluded: Sequence[str] = (),
     foremost: Sequence[str] = (),
     prior: str | Path | None = None,
-    crossed: int = 0,
     trials: Mapping[str, Corruption] | None = None,
     length: int = 160,
     shorter: Sequence[int] = (),
@@ -64,8 +62,6 @@ def run(
         prior: Gaussians that a network which can `adopt` them starts from, by path or shipped
             name; `FITTED`: fitted here, to those who are learned from until the network is
             calibrated, and to everyone but the excluded in the finished model.
-        crossed: Groups of people that it learns from by Gaussians of the others, so that it
-            knows how good these are for strangers; 0: none. Only of Gaussians that are fitted.
         trials: Corruptions by name, under which the finished model is measured on each data set.
         length: Frames of a window.
         shorter: Of other windows that are trained on; see `kpcomplete.sampler.Sampler`.
@@ -91,23 +87,25 @@ def run(
     sets, strangers = split(sets, excluded) if excluded else (sets, {})
     seen, unseen = split(sets, held_out)
     share = {name: dict(shares or {}).get(name, 1.0) for name in unseen}
-    fitted = _fitted(objective.network, seen, crossed, trainer.seed) if prior == FITTED else None
     train = Sampler(sets=seen, shares=shares, length=length, shorter=shorter, steps=frame_steps,
-                    moving=moving, remembered=remembered, folds=fitted.folds if fitted else None,
+                    moving=moving, remembered=remembered,
                     device=rank.device(trainer.accelerator))  # fmt: skip
     test = Sampler(sets=unseen, shares=share if shares else None, length=length,
                    remembered=min(remembered, 0.5))  # fmt: skip
     first = train.draw(16 if quick else 4000, torch.Generator().manual_seed(trainer.seed))
     objective.prepare(first.to("cpu"))
-    known_before = adopt(objective.network, prior) if prior is not None and not fitted else {}
+    if prior == FITTED:
+        known_before = _adopt_fitted(objective.network, seen, trainer.seed)
+    else:
+        known_before = adopt(objective.network, prior) if prior is not None else {}
     draw = torch.Generator().manual_seed(trainer.seed + 1)
     done = trainer.fit(objective, train, [test.draw(windows // 4, draw)])
     objective.to("cpu")  # where the windows are
     judges, cameras = test.grouped(windows, draw)
     counts = torch.tensor([not foremost or name in foremost for name, _ in test.cameras])
     calibration = objective.calibrate(judges, cameras, counts[cameras])
-    if fitted:
-        known_before = _adopt_all(objective.network, seen, unseen, trainer.seed)
+    if prior == FITTED:
+        known_before = _adopt_fitted(objective.network, sets, trainer.seed)
     metrics = {
         name: measure(
             objective, Sampler(sets={name: s}, length=length).draw(windows // 4, draw), trials
@@ -121,7 +119,6 @@ def run(
         "foremost": sorted(foremost),
         "shares": dict(shares or {}),
         "prior": known_before,
-        "crossed": crossed if fitted else 0,
         "seed": trainer.seed,
         "steps": done.step,
         "seconds": round(done.seconds),
@@ -160,23 +157,12 @@ def adopt(network: torch.nn.Module, prior: str | Path) -> dict[str, Any]:
     return {"people": about.get("people"), "held_out": about.get("held_out")}
 
 
-def _fitted(
-    network: torch.nn.Module, sets: Mapping[str, PoseSet], crossed: int, seed: int
-) -> Crossed:
-    taker = _checked(network)
-    fitted = Crossed.of(sets, crossed, seed)
-    taker.adopt(fitted.whole, fitted.others)
-    return fitted
-
-
-def _adopt_all(
-    network: torch.nn.Module, seen: dict[str, PoseSet], unseen: dict[str, PoseSet], seed: int
+def _adopt_fitted(
+    network: torch.nn.Module, sets: Mapping[str, PoseSet], seed: int
 ) -> dict[str, Any]:
-    """Give a calibrated network Gaussians of those who calibrated it, too; say whom they know."""
-    pairs = {name: [s[name] for s in (seen, unseen) if name in s] for name in seen | unseen}
-    whole = {name: PoseSet.concatenate(parts) for name, parts in pairs.items()}
-    _checked(network).adopt(fit_gaussian(whole, seed=seed))
-    return {"people": sorted({person for s in whole.values() for person in s.people})}
+    """Let a network start from Gaussians of some people, and return who they are."""
+    _checked(network).adopt(fit_gaussian(sets, seed=seed))
+    return {"people": sorted({person for poses in sets.values() for person in poses.people})}
 
 
 def _checked(network: torch.nn.Module) -> Temporal:

@@ -1,7 +1,6 @@
 """The parts of networks, and what is special to one of them."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -263,37 +262,6 @@ def test_temporal_guesses_from_a_prior(temporal):
     assert temporal.arguments["components"] == 1
     again = Temporal(**temporal.arguments)
     again.load_state_dict(temporal.state_dict())
-
-
-def test_people_of_a_fold_are_guessed_by_those_who_are_not_of_it(temporal):
-    def prior(place):
-        return {
-            "joints": torch.tensor([13, 14]),
-            "weight": torch.ones(1),
-            "mean": torch.full((1, 4), place),
-            "factor": torch.eye(4)[None],
-        }
-
-    temporal.adopt(prior(0.0), [prior(1.0), prior(2.0)])
-    keypoints = torch.full((3, 6, 33, 2), NAN)
-    keypoints[:, ::2, 13] = 0.5
-    batch = PoseBatch.from_keypoints(keypoints)
-    for fold, expected in ((None, [0.0, 0.0, 0.0]), (torch.tensor([1, 0, 1]), [2.0, 1.0, 2.0])):
-        for causal in (False, True):
-            found = temporal(replace(batch, fold=fold), causal=causal).mean[:, :, 14, 0]
-            torch.testing.assert_close(found, torch.tensor(expected)[:, None].expand(3, 6))
-    assert not any(name.startswith("others") for name in temporal.state_dict())
-    temporal.adopt(prior(0.0))
-    assert temporal(replace(batch, fold=torch.tensor([1, 0, 1]))).mean[0, 0, 14, 0] == 0
-
-
-def test_mixtures_of_some_people_are_like_that_of_all(temporal):
-    whole = {"joints": torch.tensor([13]), "weight": torch.ones(1), "mean": torch.zeros(1, 2),
-             "factor": torch.eye(2)[None]}  # fmt: skip
-    with pytest.raises(ValueError, match="or of other joints"):
-        temporal.adopt(whole, [whole | {"joints": torch.tensor([14])}])
-    with pytest.raises(ValueError, match=r"as that of all is, \(1, 2\), but one is \(2, 2\)"):
-        temporal.adopt(whole, [whole | {"mean": torch.zeros(2, 2)}])
 
 
 def test_fast_forms_are_those_of_torch_where_nobody_wants_gradients():

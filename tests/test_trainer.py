@@ -194,23 +194,8 @@ def test_windows_are_told_apart_by_set_and_view():
     batch, groups = sampler.grouped(50, torch.Generator().manual_seed(0))
     assert torch.equal(batch.keypoints[:, 0, 0, 0], groups.float())
     assert set(groups.tolist()) == {0, 1, 2}
-    assert batch.fold is None
     same = sampler.draw(50, torch.Generator().manual_seed(0))
     assert torch.equal(same.keypoints, batch.keypoints)
-
-
-def test_windows_say_which_group_of_people_they_show():
-    sets = {"a": PoseSet.concatenate([poses(2), poses(0)]), "b": poses(1, clips=3)}
-    folds = {"p0": 0, "p1": 1, "p2": 2}
-    for shorter in ((), (3,)):
-        sampler = Sampler(sets=sets, length=5, shorter=shorter, folds=folds)
-        batch = sampler.draw(50, torch.Generator().manual_seed(1))
-        assert batch.fold is not None
-        assert torch.equal(batch.keypoints[:, 0, 0, 0], batch.fold.float())
-        assert set(batch.fold.tolist()) == {0, 1, 2}
-        pieces = batch.pieces(2)
-        assert pieces.fold is not None
-        assert torch.equal(pieces.keypoints[:, 0, 0, 0], pieces.fold.float())
 
 
 def test_windows_are_drawn_by_frames_without_shares():

@@ -5,14 +5,13 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
-from kpcomplete import checkpoint, crossing, training
+from kpcomplete import checkpoint, training
 from kpcomplete.batch import PoseBatch
 from kpcomplete.completer.autoencoder import AutoencoderCompleter
 from kpcomplete.completer.fitting import fit_gaussian
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.data import PoseSet
 from kpcomplete.errors import SettingError
-from kpcomplete.mixture import Mixture
 from kpcomplete.model.mlp import MLP
 from kpcomplete.model.temporal import Temporal
 from kpcomplete.objective.reconstruct import Reconstruct
@@ -115,42 +114,31 @@ def test_only_the_temporal_network_takes_a_prior(tmp_path):
         training.run(**arguments(tmp_path, prior=tmp_path / "gaussian.safetensors"))
 
 
-def test_nobody_teaches_by_gaussians_that_know_him(tmp_path, monkeypatch):
-    asked, fitted = [], []
+def test_gaussians_know_who_calibrates_only_when_that_is_done(tmp_path, monkeypatch):
+    fitted, calibrated = [], []
 
-    def fit(sets, *, joints=None, seed=0):
-        people = {person for poses in sets.values() for person in poses.people}
-        fitted.append(people)
-        made = fit_gaussian(sets, joints=joints, seed=seed)
+    def fit(sets, *, seed=0):
+        fitted.append({person for poses in sets.values() for person in poses.people})
+        made = fit_gaussian(sets, seed=seed)
         return made | {"mean": torch.full_like(made["mean"], len(fitted))}  # tells them apart
 
-    def ask(mixture, points, observed, reference=None):
-        asked.append(int(mixture.mean[0, 0]))
-        return condition(mixture, points, observed, reference)
+    def calibrate(objective, *_):
+        calibrated.append(float(objective.network.middle[0, 0]))
+        return {}
 
-    condition = Mixture.condition
-    monkeypatch.setattr(crossing, "fit_gaussian", fit)
     monkeypatch.setattr(training, "fit_gaussian", fit)
-    monkeypatch.setattr(Mixture, "condition", ask)
+    monkeypatch.setattr(Reconstruct, "calibrate", calibrate)
     objective = Reconstruct(
         model=Temporal(width=8, dilations=[1], codes=4), corruption=RandomJoints(ratio=0.3, seed=1)
     )
-    settings = arguments(tmp_path, objective=objective, prior="fitted", crossed=2, quick=True)
-    record = training.run(**settings | {"trials": None})
-    seen = {"a0", "a2", "b0", "b1", "b2"}
-    assert fitted == [seen, {"a2", "b1"}, {"a0", "b0", "b2"}, seen | {"a1"}]
-    assert set(asked) == {1, 2, 3}  # the first one of nobody who is learned from, but validates
+    settings = arguments(tmp_path, objective=objective, prior="fitted", quick=True, trials=None)
+    record = training.run(**settings, excluded=["b2"])
+    seen = {"a0", "a2", "b0", "b1"}
+    assert fitted == [seen, seen | {"a1"}]
+    assert calibrated == [1.0]
     assert record["prior"] == {"people": sorted(seen | {"a1"})}
     made = checkpoint.load(tmp_path / "model.safetensors").build()
-    assert (made.middle == 4).all()  # of everybody
-
-
-def test_views_of_one_person_alone_can_not_be_crossed(tmp_path):
-    objective = Reconstruct(model=Temporal(width=8, dilations=[1], codes=4),
-                            corruption=RandomJoints(ratio=0.3))  # fmt: skip
-    settings = arguments(tmp_path, objective=objective, prior="fitted", crossed=2)
-    with pytest.raises(SettingError, match="'front' of 'one' they are of one: set crossed=0"):
-        training.run(**settings | {"held_out": ["a1", "a2"]})
+    assert (made.middle == 2).all()
 
 
 def test_a_split_is_by_person():

@@ -127,18 +127,15 @@ def fit(
     }
 
 
-def fit_gaussian(
-    sets: Mapping[str, PoseSet], *, joints: Tensor | None = None, seed: int = 0
-) -> dict[str, Tensor]:
+def fit_gaussian(sets: Mapping[str, PoseSet], *, seed: int = 0) -> dict[str, Tensor]:
     """Return the numbers of `gaussian` alone, as `fit` finds them.
 
     Args:
         sets: Data sets by name.
-        joints: ``[S]`` of which joints; by default of those that are seen often enough.
         seed: Of the frames that are drawn.
     """
     views = _views(sets, _FRAMES, torch.Generator().manual_seed(seed), mirrored=True)
-    joints = _seen_joints(views) if joints is None else joints
+    joints = _seen_joints(views)
     views = {name: points[:, joints] for name, points in views.items()}
     return fit_poses(views, joints, None, _STRENGTH, _ROUNDS)[0]
 

@@ -1,14 +1,13 @@
 """The shipped completer: weighs where a joint may be, by time, by the person, by all people."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
 from kpcomplete.batch import PoseBatch
-from kpcomplete.mixture import Mixture, condition_apart
+from kpcomplete.mixture import Mixture
 from kpcomplete.model import CAUSAL, OFFLINE, Autoencoder, Latent, Prediction
 from kpcomplete.model.chooser import PLACES, SCALARS, Chooser
 from kpcomplete.model.features import FEATURES, features
@@ -60,8 +59,6 @@ class Temporal(Autoencoder):
     share: Tensor
     middle: Tensor
     root: Tensor
-    others_middle: Tensor
-    others_root: Tensor
 
     def __init__(
         self,
@@ -104,40 +101,16 @@ class Temporal(Autoencoder):
         self.register_buffer("share", torch.ones(components))
         self.register_buffer("middle", torch.zeros(components, size))
         self.register_buffer("root", torch.eye(size).repeat(components, 1, 1))
-        self.register_buffer("others_middle", torch.zeros(0, components, size), persistent=False)
-        self.register_buffer(
-            "others_root", torch.zeros(0, components, size, size), persistent=False
-        )
 
-    def adopt(
-        self, prior: Mapping[str, Tensor], others: Sequence[Mapping[str, Tensor]] = ()
-    ) -> None:
+    def adopt(self, prior: Mapping[str, Tensor]) -> None:
         """Guess from a mixture of Gaussians over poses from now on.
 
         Args:
             prior: ``joints [S]``, ``weight [K]``, ``mean [K, 2 S]`` and ``factor [K, 2 S, 2 S]``,
                 as the completer ``gaussian`` has them.
-            others: What is asked instead about windows of each ``fold``; not kept in checkpoints.
-                A network that learns from people by Gaussians which know them takes guesses for
-                better than they are for anybody else.
-
-        Raises:
-            ValueError: If ``others`` speak of other joints, or have other Gaussians.
         """
-        shape = tuple(prior["mean"].shape)
-        for other in others:
-            found = tuple(other["mean"].shape)
-            if found != shape or not torch.equal(other["joints"], prior["joints"]):
-                raise ValueError(
-                    f"mixtures of some people must be as that of all is, {shape}, but one is "
-                    f"{found}, or of other joints"
-                )
         self.which, self.share = prior["joints"].long(), prior["weight"].float()
         self.middle, self.root = prior["mean"].float(), prior["factor"].float().tril()
-        means = [other["mean"].float() for other in others]
-        roots = [other["factor"].float().tril() for other in others]
-        self.others_middle = torch.stack(means) if means else self.middle[None][:0]
-        self.others_root = torch.stack(roots) if roots else self.root[None][:0]
         self.arguments |= {"components": len(self.share), "prior_joints": len(self.which)}
 
     def encode(self, batch: PoseBatch, *, causal: bool = False) -> Latent:
@@ -248,12 +221,9 @@ class Temporal(Autoencoder):
         root = root.expand(*seen.shape, 2, 2)
         if len(self.share) and seen.numel():
             points = timeline.average[:, ::every, self.which]
-            asked = points.flatten(0, 1), seen[..., self.which].flatten(0, 1)
-            if timeline.fold is None or not len(self.others_middle):
-                given = self.mixture.condition(*asked)
-            else:
-                fold = timeline.fold.repeat_interleave(seen.shape[1])
-                given = condition_apart(self.others, *asked, fold)
+            given = self.mixture.condition(
+                points.flatten(0, 1), seen[..., self.which].flatten(0, 1)
+            )
             least = 1e-4 * torch.eye(2, device=mean.device)
             given_root = torch.linalg.cholesky(given.covariance + least)
             doubtful = doubtful.index_copy(2, self.which, given.doubtful.view(points.shape))
@@ -277,12 +247,6 @@ class Temporal(Autoencoder):
             covariance=self.root @ self.root.mT,
             precise=not self.training,
         )
-
-    @property
-    def others(self) -> list[Mixture]:
-        """What was adopted to be asked about people of each fold."""
-        pairs = zip(self.others_middle, self.others_root, strict=True)
-        return [replace(self.mixture, mean=m, covariance=r @ r.mT) for m, r in pairs]
 
     @property
     def observed_weight(self) -> float:

@@ -60,7 +60,6 @@ class Timeline:
         seen: Whether ``base`` exists.
         observed: Whether the joint is observed in this frame.
         causal: Whether only the past was looked at.
-        fold: Of the windows, as in the `PoseBatch`.
     """
 
     base: Float[Tensor, "batch time joint 2"]
@@ -79,7 +78,6 @@ class Timeline:
     seen: Bool[Tensor, "batch time joint"]
     observed: Bool[Tensor, "batch time joint"]
     causal: bool
-    fold: Int[Tensor, " batch"] | None = None
 
     @classmethod
     def of(cls, batch: PoseBatch, *, causal: bool) -> "Timeline":
@@ -120,7 +118,6 @@ class Timeline:
             seen=torch.minimum(since, until) < NEVER,
             observed=batch.observed,
             causal=causal,
-            fold=batch.fold,
         )
 
     @property

@@ -246,5 +246,4 @@ def _beside(first: PoseBatch, second: PoseBatch) -> PoseBatch:
         observed=torch.cat([first.observed, second.observed], dim=1),
         times=torch.cat([first.times, second.times], dim=1),
         memory=first.memory,
-        fold=first.fold,
     )
