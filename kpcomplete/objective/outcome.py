@@ -81,8 +81,8 @@ def choose_trust(
 
     Both shares are found together, for each kind of hidden joint. Errors are relative to those of
     the straight line in the same window, so that people who hardly move count as others do. Where
-    there are groups of windows, of different people, what it gains for all together counts as
-    much as what it gains, or costs, for the group that it suits least.
+    there are groups of windows, of different people, what it gains on the line for all together
+    counts as much as what it gains, or costs, for the group that it suits least.
 
     Returns:
         The shares, ``NAME_KIND_choice`` and ``NAME_KIND_trust``; kinds of which too few joints
@@ -109,7 +109,8 @@ def choose_trust(
             continue
         none, chosen, added = (offset[where] for offset in offsets)
         chosen, added, counts, of = chosen - none, added - none, weight[where], group[where]
-        choices = _TENTHS if seen[where].any() else (1.0,)  # who was never seen has no line
+        lined = bool(seen[where].any())  # who was never seen has no line to be kept to
+        choices = _TENTHS if lined else (1.0,)
         tried = [(choice, trust) for choice in choices for trust in _TENTHS]
         errors = torch.stack([
             torch.zeros(int(group.max()) + 1).index_add(
@@ -119,7 +120,7 @@ def choose_trust(
         large = torch.bincount(of, minlength=errors.shape[1]) >= _FEWEST
         gained = (errors + 1e-9) / (errors[0] + 1e-9)  # the first takes nothing
         hardest = gained[:, large].amax(dim=1) if large.any() else torch.ones(len(tried))
-        score = errors.sum(dim=1) * hardest
+        score = errors.sum(dim=1) * (hardest if lined else 1.0)
         choice, trust = tried[int(score.argmin())]
         network.choice[mode, place], network.trust[mode, place] = choice, trust
         figures |= {f"{name}_{kind}_choice": choice, f"{name}_{kind}_trust": trust}
