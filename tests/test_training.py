@@ -7,8 +7,8 @@ from hydra.utils import instantiate
 
 from kpcomplete import checkpoint, training
 from kpcomplete.batch import PoseBatch
+from kpcomplete.completer import fitting
 from kpcomplete.completer.autoencoder import AutoencoderCompleter
-from kpcomplete.completer.fitting import fit_gaussian
 from kpcomplete.corruption.random_joints import RandomJoints
 from kpcomplete.data import PoseSet
 from kpcomplete.errors import SettingError
@@ -119,7 +119,7 @@ def test_gaussians_know_who_calibrates_only_when_that_is_done(tmp_path, monkeypa
 
     def fit(sets, *, seed=0):
         fitted.append({person for poses in sets.values() for person in poses.people})
-        made = fit_gaussian(sets, seed=seed)
+        made = fitting.fit_gaussian(sets, seed=seed)
         return made | {"mean": torch.full_like(made["mean"], len(fitted))}  # tells them apart
 
     def calibrate(objective, *_):
@@ -165,3 +165,23 @@ def test_the_experiment_builds_what_is_learned(config, model):
     trials = instantiate(cfg.task.trials, _convert_="all")
     assert set(cfg.task.shares) == set(cfg.task.data) == {"sktdd", "ue_adl", "cmu", "simulated"}
     assert len(trials) >= 8
+
+
+def test_gaussians_are_those_of_the_classical_completer(monkeypatch):
+    monkeypatch.setattr(fitting, "fit_motion", lambda _: {})  # wants more clips
+    sets = {"one": Walkers("a").load()}
+    whole, alone = fitting.fit(sets, moving=["one"])["gaussian"], fitting.fit_gaussian(sets)
+    assert whole.keys() == alone.keys()
+    for name, values in whole.items():
+        torch.testing.assert_close(alone[name], values)
+
+
+@pytest.mark.parametrize(("most", "clips"), [(1, 1), (2, 2), (9, 3)])
+def test_of_many_clips_some_are_enough_to_fit_gaussians(monkeypatch, most, clips):
+    monkeypatch.setattr(fitting, "_WINDOWS", most)
+    poses = Walkers("a").load().select([0, 1, 2])
+    poses = PoseSet.from_clips(
+        [poses.keypoints[70 * i : 70 * i + 64] for i in range(3)],
+        people=list(poses.people), views=list(poses.views), fps=poses.fps,
+    )  # fmt: skip
+    assert len(fitting._windows(poses, torch.Generator().manual_seed(0))) == clips

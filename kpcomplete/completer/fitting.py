@@ -269,6 +269,7 @@ def _windows(poses: PoseSet, generator: torch.Generator) -> PoseBatch:
     if len(poses.keypoints) > most:
         order = torch.randperm(len(poses), generator=generator)
         enough = poses.clips[order, 1].cumsum(dim=0) <= most
+        enough[0] = True
         poses = poses.select(order[enough].tolist())
     return poses.windows(WINDOW, WINDOW)
 
