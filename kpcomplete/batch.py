@@ -259,7 +259,8 @@ def within_radius(
 ) -> Float[Tensor, "*batch"]:
     """Return the probability that a zero-mean Gaussian in the plane lies within a radius.
 
-    The radial part of the integral has a closed form; the angle is summed over 24 directions.
+    The radial part of the integral has a closed form; the angle is summed over 24 directions of
+    the plane in which the Gaussian is round, where it matters little however long an ellipse is.
 
     Args:
         covariance: Positive definite, unit squared.
@@ -271,9 +272,10 @@ def within_radius(
     """
     x, y = _directions(covariance.device, covariance.dtype)
     a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
-    determinant = (a * c - b * b).clamp_min(1e-18)
-    form = c[..., None] * x * x - 2 * b[..., None] * x * y + a[..., None] * y * y
-    form = form.clamp_min(1e-12) / determinant[..., None]
-    part = -torch.expm1(-0.5 * radius**2 * form) / form
-    inside: Tensor = (part.mean(dim=-1) / determinant.sqrt()).clamp(0, 1)
+    wide = a.clamp_min(1e-12).sqrt()
+    across = b / wide
+    high = (c - across.square()).clamp_min(0).sqrt()
+    away = (wide[..., None] * x).square()
+    away = away + (across[..., None] * x + high[..., None] * y).square()
+    inside: Tensor = -torch.expm1(-0.5 * radius**2 / away.clamp_min(1e-12)).mean(dim=-1)
     return inside

@@ -105,6 +105,7 @@ def test_linear_starts_as_principal_components():
 
 @pytest.fixture
 def temporal():
+    torch.manual_seed(0)
     model = Temporal()
     keypoints = torch.randn(4, 300, 33, 2, generator=torch.Generator().manual_seed(0))
     model.prepare(PoseBatch.from_keypoints(keypoints))

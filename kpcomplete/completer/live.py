@@ -111,9 +111,11 @@ def _filled(
 @compiled()
 def _inside(a: float, b: float, c: float) -> float:
     """Return what `kpcomplete.batch.within_radius` does, of a covariance a, b, b, c."""
-    determinant, total = max(a * c - b * b, 1e-18), 0.0
+    wide, total = math.sqrt(max(a, 1e-12)), 0.0
+    across = b / wide
+    high = math.sqrt(max(c - across * across, 0.0))
     for number in range(len(_COS)):
         x, y = _COS[number], _SIN[number]
-        form = max(c * x * x - 2 * b * x * y + a * y * y, 1e-12) / determinant
-        total -= math.expm1(-0.5 * _RADIUS * _RADIUS * form) / form
-    return min(max(total / len(_COS) / math.sqrt(determinant), 0.0), 1.0)
+        away = (wide * x) ** 2 + (across * x + high * y) ** 2
+        total -= math.expm1(-0.5 * _RADIUS * _RADIUS / max(away, 1e-12))
+    return total / len(_COS)
