@@ -185,3 +185,10 @@ def test_of_many_clips_some_are_enough_to_fit_gaussians(monkeypatch, most, clips
         people=list(poses.people), views=list(poses.views), fps=poses.fps,
     )  # fmt: skip
     assert len(fitting._windows(poses, torch.Generator().manual_seed(0))) == clips
+
+
+def test_of_one_long_clip_all_is_used_to_fit_gaussians(monkeypatch):
+    monkeypatch.setattr(fitting, "_WINDOWS", 1)
+    walk = torch.randn(140, 33, 2, generator=torch.Generator().manual_seed(0))
+    poses = PoseSet.from_clips([walk], people=["a"], views=["front"], fps=30.0)
+    assert len(fitting._windows(poses, torch.Generator().manual_seed(0))) == 2
