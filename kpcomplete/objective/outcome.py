@@ -113,13 +113,13 @@ def choose_trust(
         choices = _TENTHS if lined else (1.0,)
         tried = [(choice, trust) for choice in choices for trust in _TENTHS]
         errors = torch.stack([
-            torch.zeros(int(group.max()) + 1).index_add(
+            none.new_zeros(int(group.max()) + 1).index_add(
                 0, of, (none + i * chosen + j * added).norm(dim=-1) * counts
             ) for i, j in tried
         ])  # fmt: skip
         large = torch.bincount(of, minlength=errors.shape[1]) >= _FEWEST
         gained = (errors + 1e-9) / (errors[0] + 1e-9)  # the first takes nothing
-        hardest = gained[:, large].amax(dim=1) if large.any() else torch.ones(len(tried))
+        hardest = gained[:, large].amax(dim=1) if large.any() else errors.new_ones(len(tried))
         score = errors.sum(dim=1) * (hardest if lined else 1.0)
         choice, trust = tried[int(score.argmin())]
         network.choice[mode, place], network.trust[mode, place] = choice, trust
@@ -173,7 +173,7 @@ def scale_regions(
 def _expanded(groups: Tensor | None, like: Tensor) -> Tensor:
     """Return which group each joint ``[B, T, J]`` is of; without groups all are of one."""
     if groups is None:
-        groups = torch.zeros(len(like), dtype=torch.int64)
+        groups = torch.zeros(len(like), dtype=torch.int64, device=like.device)
     return groups[:, None, None].expand(like.shape)
 
 
