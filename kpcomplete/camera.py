@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,12 @@ class Camera:
             camera; None if not known.
         assumed: Nobody calibrated it: the field of view is a guess.
         name: Of the camera, where a file has several.
+        in_car: The world is the car: x left, y back, z up, its origin on the floor in the middle,
+            between the hips of people in front (which are at x = ±0.36, y = 0.06, z = 0.35 m).
 
     Raises:
-        SettingError: If a number is not finite, no camera has such intrinsics, or they do not fit
-            the image.
+        SettingError: If a number is not finite, no camera has such intrinsics, they do not fit the
+            image, or a camera in the car is nowhere in it.
     """
 
     width: int
@@ -49,6 +51,7 @@ class Camera:
     shift: Array | None = None
     assumed: bool = False
     name: str = "camera"
+    in_car: bool = False
 
     def __post_init__(self) -> None:
         numbers = [self.fx, self.fy, self.cx, self.cy, *self.distortion]
@@ -74,6 +77,8 @@ class Camera:
         shift = np.zeros(3) if self.shift is None else np.asarray(self.shift)
         if shift.shape != (3,) or not np.isfinite(shift).all():
             raise SettingError(f"shift of {self.name!r} must be 3 finite metres, but is {shift}")
+        if self.in_car:
+            self._pose()
 
     @classmethod
     def from_field_of_view(
@@ -134,6 +139,34 @@ class Camera:
         rays /= np.sqrt(x * x + y * y + 1)[..., None]
         return rays
 
+    @property
+    def mounting(self) -> Array:
+        """``[3, 4]`` float32 turn and shift from the car's frame into the camera's.
+
+        0 where it is not known where in the car the camera is.
+        """
+        if not self.in_car:
+            return np.zeros((3, 4), np.float32)
+        turn, shift = self._pose()
+        found: Array = np.column_stack([turn, shift]).astype(np.float32)
+        return found
+
+    def require_car(self, why: str) -> None:
+        """Make sure that it is known where in the car the camera is.
+
+        Raises:
+            SettingError: If it is not; says ``why`` it must be.
+        """
+        if not self.in_car:
+            raise SettingError(
+                f"{why}, but it is not known where in the car {self.name!r} is: set camera.position"
+                " and camera.looks_at, or camera.in_car=true with a calibration that says it"
+            )
+
+    def as_in_car(self) -> "Camera":
+        """Return the camera whose world is the car, if it is known where it is."""
+        return replace(self, in_car=self.turn is not None)
+
     def to_world(self, points: Array) -> Array:
         """Return points ``[..., 3]`` of the camera's frame in the world's (the car's) frame.
 
@@ -165,7 +198,7 @@ class Camera:
         return {
             "name": self.name, "width": self.width, "height": self.height,
             "fx": self.fx, "fy": self.fy, "cx": self.cx, "cy": self.cy,
-            "distortion": list(self.distortion), "assumed": self.assumed,
+            "distortion": list(self.distortion), "assumed": self.assumed, "in_car": self.in_car,
             **{k: None if v is None else np.asarray(v).tolist() for k, v in pose.items()},
         }  # fmt: skip
 

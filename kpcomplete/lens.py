@@ -4,12 +4,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from kpcomplete.calibration import read
 from kpcomplete.camera import Camera
+from kpcomplete.car import facing
 from kpcomplete.errors import SettingError
 
 log = logging.getLogger(__name__)
 _PADDING = 16  # pixels; encoders pad images to multiples of it, and players cut that off again
+_STEEP = 0.01  # metres aside below which a camera looks straight up or down
 _ASPECT = 0.01  # by which width over height may differ for images of another resolution
 
 
@@ -27,9 +31,13 @@ class Lens:
         distortion: As OpenCV counts it, see `Camera`.
         field_of_view: Degrees along the longer side of the image: assumed if nothing else is given,
             and then said to be so.
+        in_car: The world of the file is the car, see `Camera.in_car`.
+        position: Where in the car the camera is, metres, instead of that.
+        looks_at: A point in the car that it looks at, upright, likewise.
 
     Raises:
-        SettingError: If both a file and a focal length are given.
+        SettingError: If both a file and a focal length are given, or where the camera is in the
+            car is said twice, or by halves.
     """
 
     calibration: str | None = None
@@ -40,8 +48,12 @@ class Lens:
     cy: float | None = None
     distortion: Sequence[float] = ()
     field_of_view: float = 70.0
+    in_car: bool = False
+    position: Sequence[float] | None = None
+    looks_at: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
+        self._check_place()
         if self.calibration is not None and self.fx is not None:
             raise SettingError(
                 f"the camera is given by calibration={self.calibration} or by fx={self.fx}, "
@@ -52,7 +64,7 @@ class Lens:
             raise SettingError("fy, cx, cy and distortion of a camera need its fx")
 
     def camera(self, image_size: tuple[int, int]) -> Camera:
-        """Return the camera of a recording.
+        """Return the camera of a recording, and where it is in the car if that is known.
 
         Args:
             image_size: Width, height in pixels.
@@ -62,6 +74,14 @@ class Lens:
                 cameras and none of this name.
             SourceError: If the file is no calibration.
         """
+        found = self._inner(image_size)
+        if self.position is not None and self.looks_at is not None:
+            turn = facing(self.position, self.looks_at)
+            shift = -turn @ np.asarray(self.position, np.float64)
+            return replace(found, turn=turn, shift=shift, in_car=True)
+        return replace(found, in_car=self.in_car)
+
+    def _inner(self, image_size: tuple[int, int]) -> Camera:
         if self.calibration is not None:
             return fitted(choose(read(self.calibration), self.name, self.calibration), image_size)
         if self.fx is None:
@@ -76,6 +96,22 @@ class Lens:
             cy=(height - 1) / 2 if self.cy is None else self.cy,
             distortion=tuple(self.distortion),
         )
+
+    def _check_place(self) -> None:
+        points = [p for p in (self.position, self.looks_at) if p is not None]
+        if len(points) == 1 or (points and self.in_car):
+            raise SettingError(
+                "where the camera is in the car is said by position and looks_at together, or by a "
+                f"calibration and in_car=true, but position is {self.position}, looks_at is "
+                f"{self.looks_at} and in_car is {self.in_car}"
+            )
+        values = np.asarray(points, np.float64) if all(len(p) == 3 for p in points) else np.zeros(0)
+        if points and (values.size != 6 or not np.isfinite(values).all()
+                       or np.linalg.norm(np.diff(values[:, :2], axis=0)) < _STEEP):  # fmt: skip
+            raise SettingError(
+                "position and looks_at are three metres each (x left, y back, z up), neither "
+                f"straight above the other, but are {list(points[0])} and {list(points[1])}"
+            )
 
 
 def choose(cameras: Mapping[str, Camera], name: str | None, path: str) -> Camera:

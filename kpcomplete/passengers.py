@@ -142,6 +142,7 @@ def run(
     rounds: int | None = None,
     hidden: Sequence[int] = (160, 96),
     dropout: float = 0.4,
+    frontal: bool = False,
     seed: int = 0,
     provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -159,6 +160,7 @@ def run(
         rounds: Of growing trees instead; None: layers learn.
         hidden: Widths of the layers between features and classes.
         dropout: Share of features dropped in training.
+        frontal: Whether the data show people as `kpcomplete.frontal` sees them.
         seed: Of everything that is drawn.
         provenance: What else the checkpoint should say about itself.
 
@@ -171,7 +173,8 @@ def run(
     checkpoint.shipped(encoder)
     whole, more = data.load(), teachers.load() if teachers is not None else None
     network = Several(encoder=classifying.autoencoder(encoder), tasks=whole.tasks, past=past,
-                      hidden=hidden, dropout=dropout).requires_grad_(False)  # fmt: skip
+                      hidden=hidden, dropout=dropout, frontal=frontal)  # fmt: skip
+    network.requires_grad_(False)
     network.heads.requires_grad_(True)
     split = Split.of(whole, seed=seed)
     taught = look(network, more, teachers_stride) if more is not None else None

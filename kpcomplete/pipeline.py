@@ -10,14 +10,16 @@ import torch
 
 from kpcomplete import normalize
 from kpcomplete.batch import Memory, PoseBatch, completed_sequence
+from kpcomplete.camera import Camera
 from kpcomplete.completer import Completer, Streaming
 from kpcomplete.completing import Completing
 from kpcomplete.detector import Detector
 from kpcomplete.following import Solid
 from kpcomplete.frame import Frame
+from kpcomplete.frontal import seen_from_ahead
 from kpcomplete.gate import Gate
 from kpcomplete.gate.watch import Guard
-from kpcomplete.head import Head, Prepares, Watch
+from kpcomplete.head import Faces, Head, Prepares, Watch
 from kpcomplete.head import Streaming as Follows
 from kpcomplete.head.carrying import Carrying
 from kpcomplete.head.steady import Deciding, Steadiness
@@ -84,6 +86,7 @@ class Pipeline:
         windows = _Windows(self.completer, self.max_absence)
         guard = Guard(self.gate) if self.gate else None
         lifting = self._lifting(source.info.image_size)
+        ahead = self._facing(source.info.image_size)
         watch = self._watch(live)
         prepare = _prepare(watch) if live else None
         decide = self._decide(source.info.fps)
@@ -99,16 +102,17 @@ class Pipeline:
             if guard:
                 doubted = guard.follow(raw) if live else {seat: guard(raw[seat]) for seat in seats}
                 trusted = {seat: poses.hide(doubted[seat]) for seat, poses in trusted.items()}
+            now = trusted if live else {seat: trusted[seat][emit] for seat in seats}
+            faced = now if ahead is None else {s: seen_from_ahead(p, ahead) for s, p in now.items()}
             if prepare:
-                prepare(trusted)
+                prepare(faced)
             done = (live or windows)(trusted)
             solid: Mapping[str, Solid] = {}
             if lifting:
                 solid = lifting.follow(done) if live else lifting(done)
-            now = trusted if live else {seat: trusted[seat][emit] for seat in seats}
-            classes = watch(now) if watch else {}
+            classes = watch(faced) if watch else {}
             decisions = decide(classes) if decide else {}
-            carried = explain(now, decisions) if explain else {}
+            carried = explain(faced, decisions) if explain else {}
             yield Result(
                 frames=view.frames[view.emit],
                 people={
@@ -138,6 +142,14 @@ class Pipeline:
         if self.lifter is None:
             return None
         return Lifting(lifter=self.lifter, camera=self.lens.camera(image_size))
+
+    def _facing(self, image_size: tuple[int, int]) -> Camera | None:
+        """Return the camera of a head that looks from ahead, see `kpcomplete.frontal`."""
+        if not _from_ahead(self.head):
+            return None
+        camera = self.lens.camera(image_size)
+        camera.require_car("the head is to see people from ahead")
+        return camera
 
     def _watch(self, live: Completing | None) -> Watch | None:
         stream = self.head.stream() if live and isinstance(self.head, Follows) else None
@@ -181,6 +193,10 @@ def _join(stream: object, other: object) -> None:
     """Let two that look at the same frames run their network together, if both can."""
     if isinstance(stream, Joins) and isinstance(other, Runs):
         stream.join(other.engine)
+
+
+def _from_ahead(head: object) -> bool:
+    return isinstance(head, Faces) and head.frontal
 
 
 def _prepare(watch: object) -> Callable[[Mapping[str, PoseSequence]], None] | None:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from kpcomplete import metric
+from kpcomplete.camera import Camera
 from kpcomplete.errors import SourceError
 from kpcomplete.output import whole
 from kpcomplete.pose import PoseSequence
@@ -78,6 +79,10 @@ class Scene:
             image_size=self.image_size,
             person=self.person,
         )
+
+    def camera_in_car(self) -> Camera:
+        """Return the camera, and where in the car it is, if that is known."""
+        return Camera.from_dict(self.eye or {}).as_in_car()
 
     def errors(self) -> Array:
         """Return how far joints are from their true places, ``[T, 33]`` body units of the truth."""

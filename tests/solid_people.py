@@ -54,4 +54,5 @@ def seen(windows: int = 2, time: int = 12, seed: int = 0) -> SolidBatch:
 def sight(clean: SolidBatch, hidden: torch.Tensor | None = None) -> Sight:
     """Return what is seen, without the joints of ``hidden``."""
     left = clean if hidden is None else clean.hide(hidden)
-    return Sight.through(left, left.observed, clean.focal, torch.zeros(len(clean), 2))
+    middle = torch.zeros(len(clean), 2)
+    return Sight.through(left, left.observed, clean.focal, middle, clean.mounting)

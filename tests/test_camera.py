@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from kpcomplete.calibration import write
 from kpcomplete.camera import Camera
 from kpcomplete.errors import SettingError
 from kpcomplete.lens import Lens, fitted
@@ -130,3 +131,48 @@ def test_a_file_and_a_focal_length_are_one_too_many():
         Lens(fx=500.0, calibration="camera.yml")
     with pytest.raises(SettingError, match="need its fx"):
         Lens(cx=320.0)
+
+
+def test_where_a_camera_is_in_the_car_can_be_said():
+    found = Lens(position=[0.0, -1.2, 1.08], looks_at=[0.1, 0.2, 0.7]).camera((640, 480))
+    assert found.in_car
+    np.testing.assert_allclose(found.to_world(np.zeros(3)), [0.0, -1.2, 1.08], atol=1e-9)
+    middle = found.project(found.to_camera(np.array([0.1, 0.2, 0.7])))
+    np.testing.assert_allclose(middle, [319.5, 239.5], atol=1e-6)
+    above = found.project(found.to_camera(np.array([0.1, 0.2, 0.9])))
+    assert above[1] < middle[1]
+    assert above[0] == pytest.approx(middle[0])
+    np.testing.assert_allclose(found.mounting @ [0.1, 0.2, 0.7, 1.0],
+                               found.to_camera(np.array([0.1, 0.2, 0.7])), atol=1e-6)  # fmt: skip
+
+
+def test_only_the_car_is_a_car(tmp_path):
+    path = tmp_path / "camera.yml"
+    write(path, Camera(width=640, height=480, fx=500, fy=500, cx=320, cy=240, turn=np.eye(3),
+                       shift=np.array([0.1, 0.2, 0.3])))  # fmt: skip
+    room, car = (Lens(calibration=str(path), in_car=c).camera((640, 480)) for c in (False, True))
+    assert not room.mounting.any()
+    np.testing.assert_allclose(car.mounting[:, 3], [0.1, 0.2, 0.3], atol=1e-6)
+    assert Camera.from_dict(car.as_dict()).in_car
+    assert not Camera.from_dict({k: v for k, v in car.as_dict().items() if k != "in_car"}).in_car
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"position": [0, 0, 1]},
+        {"looks_at": [0, 0, 1]},
+        {"position": [0, 0, 1], "looks_at": [1, 0, 1], "in_car": True},
+        {"position": [0, 1], "looks_at": [1, 0, 1]},
+        {"position": [0, 0, 1], "looks_at": [0, 0, 2]},
+        {"position": [0, 0, np.nan], "looks_at": [0, 1, 2]},
+    ],
+)
+def test_a_place_in_the_car_is_said_whole_and_once(settings):
+    with pytest.raises(SettingError, match="position"):
+        Lens(**settings)
+
+
+def test_nothing_but_a_known_place_is_in_the_car():
+    with pytest.raises(SettingError, match="where 'camera' is in the car is not known"):
+        Lens(fx=500.0, in_car=True).camera((640, 480))

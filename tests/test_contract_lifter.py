@@ -11,10 +11,12 @@ from hydra.utils import instantiate
 from solid_people import seen, sight
 
 from kpcomplete import normalize
+from kpcomplete.lens import Lens
 from kpcomplete.lifter import Lifter, Streaming
 from kpcomplete.lifter.sight import Sight
 
 CONF = Path(__file__).parents[1] / "conf"
+MIRROR = Lens(position=[0.0, -1.2, 1.08], looks_at=[0.0, 0.0, 0.74]).camera((640, 480)).mounting
 NAMES = sorted(file.stem for file in (CONF / "lifter").glob("*.yaml"))
 
 
@@ -118,6 +120,8 @@ def frames(whole, people, stream):
 
 def doubtful(clean, seed=3):
     """Return a sight with gaps, some of which are filled in with a deviation."""
+    clean = replace(clean, mounting=clean.mounting.clone())
+    clean.mounting[0] = torch.from_numpy(MIRROR)
     plain = sight(clean, hidden(clean, 0.4, seed))
     draw = torch.Generator().manual_seed(seed)
     guessed = plain.given & (torch.rand(plain.given.shape, generator=draw) < 0.3)

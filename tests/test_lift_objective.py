@@ -6,6 +6,7 @@ import torch
 from solid_people import SKELETON, seen, sitter
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.cabin.cameras import draw_camera
 from kpcomplete.checkpoint import load
 from kpcomplete.corruption.parts import Parts
 from kpcomplete.data.projection import CameraRange
@@ -190,3 +191,46 @@ def test_shares_and_lengths_must_fit():
         SolidSampler(sets={"made": people()}, shares={"other": 1.0}, lengths=[8])
     with pytest.raises(SettingError, match="fit in no clip"):
         SolidSampler(sets={"made": people()}, shares={"made": 1.0}, lengths=[8, 50])
+
+
+def mounted(batch, kind="mirror"):
+    """Return windows seen from the windscreen."""
+    eye = draw_camera(kind, (640, 480), np.random.default_rng(0))
+    where = np.column_stack([eye.turn, -eye.turn @ eye.center]).astype(np.float32)
+    return replace(batch, mounting=torch.from_numpy(where).expand(len(batch), 3, 4))
+
+
+def test_a_mirror_shows_a_mirrored_car():
+    batch = mounted(seen(windows=2))
+    swap = torch.tensor([True, False])
+    other = mirrored(batch, swap)
+    point, flip = torch.tensor([0.3, 0.1, 0.7]), torch.tensor([-1.0, 1.0, 1.0])
+
+    def shown(windows, where):
+        return windows.mounting[..., :3] @ where + windows.mounting[..., 3]
+
+    torch.testing.assert_close(shown(other, flip * point)[0], flip * shown(batch, point)[0])
+    torch.testing.assert_close(other.mounting[1], batch.mounting[1])
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)])
+def test_where_cameras_are_is_told_of_a_share_of_the_windows_that_know_it(share, told):
+    batch = mounted(seen(windows=200, time=1))
+    batch = replace(batch, mounting=batch.mounting * (torch.arange(200) % 2)[:, None, None])
+    found = objective(mounted=share, slack=(0.0, 0.0)).sight(batch).mounting[:, 0]
+    known = found.abs().amax(dim=(1, 2)) > 0
+    assert not known[::2].any()
+    assert float(known[1::2].float().mean()) == pytest.approx(told, abs=0.1)
+    torch.testing.assert_close(found[known], batch.mounting[known])
+
+
+def test_where_a_camera_is_may_be_a_little_wrong():
+    batch = mounted(seen(windows=400, time=1))
+    found = objective(mounted=1.0, slack=(0.02, 1.0)).sight(batch).mounting[:, 0]
+    turn, shift = found[..., :3], found[..., 3:]
+    torch.testing.assert_close(turn @ turn.mT, torch.eye(3).expand_as(turn), atol=1e-5, rtol=0)
+    off = -(turn.mT @ shift) + batch.mounting[..., :3].mT @ batch.mounting[..., 3:]
+    torch.testing.assert_close(off.std(dim=0).squeeze(), torch.full((3,), 0.02), atol=0.003, rtol=0)
+    cosine = ((turn * batch.mounting[..., :3]).sum(dim=(1, 2)) - 1) / 2
+    degrees = torch.rad2deg(torch.arccos(cosine.clamp(-1, 1)))
+    assert float(degrees.square().mean().sqrt()) == pytest.approx(3**0.5, abs=0.15)

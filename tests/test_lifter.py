@@ -4,16 +4,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from solid_people import SKELETON, seen, sight
+from solid_people import SKELETON, seen, sight, sitter
 
 from kpcomplete import checkpoint
+from kpcomplete.cabin.cameras import draw_camera
 from kpcomplete.camera import Camera
+from kpcomplete.car import SHOULDERS
 from kpcomplete.checkpoint import Metadata
+from kpcomplete.data.solid import pinhole
 from kpcomplete.errors import ModelFileError, SettingError, ShapeError, SkeletonError
 from kpcomplete.lifter.bones import Bones
 from kpcomplete.lifter.learned import Learned
 from kpcomplete.lifter.linear import Linear
-from kpcomplete.lifter.placing import METRES, OUTPUTS, exact, over_time, place, pose
+from kpcomplete.lifter.moment import Moment
+from kpcomplete.lifter.placing import (
+    METRES,
+    OUTPUTS,
+    exact,
+    features,
+    in_car,
+    over_time,
+    place,
+    pose,
+)
 from kpcomplete.lifter.planar import Planar
 from kpcomplete.lifter.sight import Sight
 from kpcomplete.lifter.temporal import Temporal
@@ -239,3 +252,51 @@ def test_files_of_something_else_are_refused(tmp_path):
     with pytest.raises(ModelFileError, match="was trained for those of 'coco17'"):
         Learned(weights=path)
     assert OUTPUTS == 5 * 33 + 2
+
+
+def in_seat(kind, seat, size=1.0):
+    """Return a sitter in a seat of the car as a camera sees it, and how the car lies about it."""
+    eye = draw_camera(kind, (640, 480), np.random.default_rng(1))
+    body = size * sitter() * np.array([1, 1, -1], np.float32)  # left, up, back
+    cabin = body[:, [0, 2, 1]] + SHOULDERS[seat]
+    solid = torch.from_numpy(eye.view(cabin).astype(np.float32))[None, None]
+    where = np.column_stack([eye.turn, -eye.turn @ eye.center]).astype(np.float32)
+    clean = pinhole(solid, torch.tensor([float(eye.fx)]), fps=30.0)
+    shown = sight(replace(clean, mounting=torch.from_numpy(where)[None]))
+    return eye, shown, in_car(shown.mounting, place(shown, causal=False))[0, 0]
+
+
+@pytest.mark.parametrize("kind", ["mirror", "dash", "pillar"])
+@pytest.mark.parametrize("seat", range(4))
+def test_the_car_says_where_somebody_would_sit(kind, seat):
+    eye, _, found = in_seat(kind, seat)
+    up, back, camera, front, first, rear, second, known = found.split([3, 3, 3, 3, 1, 3, 1, 1])
+    there, size = (front, first) if seat < 2 else (rear, second)
+    np.testing.assert_allclose(camera, eye.center, atol=1e-5)
+    np.testing.assert_allclose(there, SHOULDERS[seat], atol=0.02)
+    assert float(up @ back) == pytest.approx(0.0, abs=1e-5)
+    assert float(up[1]) < -0.5  # the car's roof is above people
+    assert abs(float(size)) < 0.2
+    assert float(second) > float(first) + 0.3  # in the rear the same size means somebody larger
+    assert float(known) == 1.0
+
+
+def test_a_child_in_a_seat_is_small_and_not_far_away():
+    adult, child = (float(in_seat("mirror", 1, size)[2][12]) for size in (1.0, 0.7))
+    assert child - adult == pytest.approx(np.log(0.7), abs=0.05)
+
+
+def test_of_an_unknown_place_nothing_is_told():
+    _, shown, _ = in_seat("mirror", 0)
+    nowhere = replace(shown, mounting=torch.zeros_like(shown.mounting))
+    assert not in_car(nowhere.mounting, place(nowhere, causal=False)).any()
+
+
+@pytest.mark.parametrize("kind", ["mirror", "door"])
+def test_frame_by_frame_the_car_lies_as_in_windows(kind):
+    _, shown, _ = in_seat(kind, 1)
+    placing = place(shown, causal=True)
+    moment = Moment.of(*(x.numpy()[:, 0] for x in (shown.rays, shown.given, shown.seen, shown.std)))
+    found = moment.features(placing.unit[:, 0].double().numpy(), shown.mounting[:, 0].numpy())
+    expected = features(shown, placing)[:, 0]
+    torch.testing.assert_close(torch.from_numpy(found), expected, atol=1e-4, rtol=1e-4)

@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.errors import SettingError
 from kpcomplete.frame import Detection, Frame, StreamInfo
+from kpcomplete.frontal import seen_from_ahead
+from kpcomplete.lens import Lens
 from kpcomplete.pipeline import Pipeline, run
 from kpcomplete.pose import Visibility
 from kpcomplete.result import Result
@@ -204,3 +207,41 @@ def test_images_are_dropped_unless_wanted(frames, info):
     assert all(f.image is None for r in pipeline().run(Given(shown, info)) for f in r.frames)
     kept = pipeline(keep_images=True).run(Given(shown, info))
     assert all(f.image is image for r in kept for f in r.frames)
+
+
+@dataclass
+class Watching:
+    """A head that keeps the people whom it is shown."""
+
+    frontal: bool
+    tasks: dict = field(default_factory=lambda: {"position": ("in_position", "unknown")})
+
+    def watch(self):
+        self.shown = []
+
+        def say(people):
+            self.shown.append(people)
+            return {
+                seat: {"position": np.tile([1.0, 0.0], (len(poses), 1))}
+                for seat, poses in people.items()
+            }
+
+        return say
+
+
+LENS = Lens(fx=500.0, position=[0.0, -1.2, 1.08], looks_at=[0.0, 0.0, 0.74])
+
+
+@pytest.mark.parametrize("facing", [True, False])
+def test_a_head_is_shown_people_as_it_learned_to_see_them(frames, info, facing):
+    head = Watching(frontal=facing)
+    results = list(pipeline(head=head, lens=LENS).run(Given(frames, info)))
+    seen = results[0].people["driver"].observed
+    expected = seen_from_ahead(seen, LENS.camera(info.image_size)) if facing else seen
+    np.testing.assert_array_equal(head.shown[0]["driver"].keypoints, expected.keypoints)
+    assert np.isfinite(expected.keypoints).any()
+
+
+def test_a_head_that_looks_from_ahead_must_know_where_the_camera_is(frames, info):
+    with pytest.raises(SettingError, match=r"where in the car .* is: set camera.position"):
+        next(pipeline(head=Watching(frontal=True)).run(Given(frames, info)))

@@ -65,7 +65,7 @@ class Drawn:
         """The camera, and where it is in the car."""
         fx, fy, cx, cy = self.inner.tolist()
         return Camera(width=_SIZE[0], height=_SIZE[1], fx=fx, fy=fy, cx=cx, cy=cy,
-                      turn=self.turn, shift=self.shift)  # fmt: skip
+                      turn=self.turn, shift=self.shift, in_car=True)  # fmt: skip
 
     def poses(self) -> PoseSequence:
         """Return what was detected."""

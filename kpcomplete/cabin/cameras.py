@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from kpcomplete.cabin.reach import unit
+from kpcomplete.car import facing
 from kpcomplete.errors import SettingError
 
 Array = NDArray[np.float64]
@@ -106,14 +106,12 @@ def look_at(
         >>> camera.project(camera.view([0.0, 0.0, 1.0])).tolist()
         [319.5, 239.5]
     """
-    forward = unit(np.asarray(target, dtype=np.float64) - np.asarray(center, dtype=np.float64))
-    right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
-    turn = np.stack([right, np.cross(forward, right), forward])
     focal = size[0] / 2.0 / np.tan(np.radians(field_of_view) / 2.0)
     middle = ((size[0] - 1) / 2.0, (size[1] - 1) / 2.0)
     return Camera(
-        *size, focal, focal, *middle, turn=turn, center=np.asarray(center, dtype=np.float64)
-    )
+        *size, focal, focal, *middle, turn=facing(center, target),
+        center=np.asarray(center, dtype=np.float64),
+    )  # fmt: skip
 
 
 def mirror(size: tuple[int, int] = (640, 480), field_of_view: float = 80.0) -> Camera:

@@ -16,7 +16,8 @@ from kpcomplete.cabin.rig import Leg, Seat, fold
 from kpcomplete.cabin.shapes import Shape
 from kpcomplete.cabin.sitter import Legs, Span, Stature
 from kpcomplete.cabin.themes import Themed
-from kpcomplete.cabin.vehicle import FRONT, Car, FrontSeat, Wheel
+from kpcomplete.cabin.vehicle import Car, FrontSeat, Wheel
+from kpcomplete.car import FRONT
 
 Array = NDArray[np.float64]
 

@@ -11,11 +11,11 @@ from kpcomplete.cabin.clothes import mottle
 from kpcomplete.cabin.mesh import Mesh
 from kpcomplete.cabin.reach import rotation
 from kpcomplete.cabin.shapes import Block, Shape, box, moved, tube
+from kpcomplete.car import FRONT
 
 Array = NDArray[np.float64]
 
 X, Y, Z = np.eye(3)
-FRONT = 0.36  # metres from the middle of the car to a front seat's
 DARK, GREY, CLOTH, LIGHT, BLACK = (
     (0.20, 0.20, 0.22),
     (0.36, 0.36, 0.38),

@@ -12,6 +12,7 @@ from kpcomplete.data import PoseSet
 from kpcomplete.data.labelled import LabelledSet
 from kpcomplete.data.occupants import OCCUPANTS, POSITIONS, TASKS, numbers, thinning
 from kpcomplete.errors import SourceError
+from kpcomplete.frontal import frontal
 from kpcomplete.staged import Scene
 
 
@@ -25,11 +26,13 @@ class DrawnOccupants:
         files: Written by ``kpcomplete stage``.
         fps: Frames a second; a whole fraction of those of every clip.
         min_confidence: A joint of which the detector is less sure is missing.
+        frontal: Show people as `kpcomplete.frontal` sees them, not as their cameras do.
     """
 
     files: Sequence[str]
     fps: float = 15.0
     min_confidence: float = 0.5
+    frontal: bool = False
 
     def load(self) -> LabelledSet:
         """Return a clip for each person.
@@ -64,5 +67,9 @@ class DrawnOccupants:
 
     def _seen(self, scene: Scene) -> torch.Tensor:
         sure = (scene.confidence >= self.min_confidence)[..., None]
-        seen = np.where(sure, scene.keypoints, np.nan) / scene.image_size[0]
-        return torch.from_numpy(seen.astype(np.float32))
+        seen = np.where(sure, scene.keypoints, np.nan)
+        if self.frontal:
+            shares = frontal(seen, scene.camera_in_car())
+        else:
+            shares = seen / scene.image_size[0]
+        return torch.from_numpy(shares.astype(np.float32))

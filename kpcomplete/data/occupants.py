@@ -12,6 +12,7 @@ from kpcomplete.data import PoseSet
 from kpcomplete.data.labelled import NONE, LabelledSet
 from kpcomplete.data.take import Array, Take, takes
 from kpcomplete.errors import SourceError
+from kpcomplete.frontal import frontal
 
 POSITIONS = ("in_position", "leaning_forward", "reclined", "leaning_sideways", "turned_rear",
              "phone", "feet_on_dash")  # fmt: skip
@@ -65,6 +66,7 @@ class Occupants:
         lost: Share of the visible joints that the detector misses, for 10 frames each.
         detector: Errs by what hides a joint; instead of ``noise`` and ``lost``.
         min_confidence: A joint of which the detector is less sure is missing.
+        frontal: Show people as `kpcomplete.frontal` sees them, not as their cameras do.
         fps: Frames a second, a whole fraction of the file's; None: the file's.
         seed: Of what is drawn.
     """
@@ -74,6 +76,7 @@ class Occupants:
     lost: float = 0.05
     detector: Errs | None = None
     min_confidence: float = 0.5
+    frontal: bool = False
     fps: float | None = None
     seed: int = 0
 
@@ -90,7 +93,7 @@ class Occupants:
         every = thinning(found[0].fps, self.fps, self.file)
         for take in found:
             seen = self._detected(take) if self.detector else self._seen(take, rng)
-            points.append(torch.from_numpy((seen / take.camera.width).astype(np.float32))[::every])
+            points.append(torch.from_numpy(self._shares(seen, take).astype(np.float32))[::every])
             postures.append(take.posture[::every])
         poses = PoseSet.from_clips(
             points,
@@ -104,6 +107,11 @@ class Occupants:
             "occupant": numbers(np.concatenate(kinds), OCCUPANTS),
         }
         return LabelledSet(poses=poses, tasks=TASKS, targets=targets)
+
+    def _shares(self, seen: Array, take: Take) -> Array:
+        if self.frontal:
+            return frontal(seen, take.camera.as_in_car())
+        return seen / take.camera.width
 
     def _seen(self, take: Take, rng: np.random.Generator) -> Array:
         points = take.keypoints.copy()

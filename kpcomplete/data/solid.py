@@ -127,6 +127,8 @@ class SolidBatch(PoseBatch):
         filled: Joints that no detector saw, but a completer filled in; they are ``observed``.
         spread: Pixels, standard deviation of filled joints; 0 elsewhere.
         ready: Windows that are as a lifter gets them in use: nothing is to be hidden or filled in.
+        mounting: Turn and shift from a car's frame into the camera's, see `Camera.mounting`; 0
+            where there is no car, or it is not known.
     """
 
     solid: Float[Tensor, "batch time joint 3"]
@@ -134,6 +136,7 @@ class SolidBatch(PoseBatch):
     filled: Bool[Tensor, "batch time joint"]
     spread: Float[Tensor, "batch time joint"]
     ready: Bool[Tensor, " batch"]
+    mounting: Float[Tensor, "batch 3 4"]
 
     def to(self, device: torch.device | str) -> "SolidBatch":
         """Return the batch on another device."""
@@ -148,7 +151,7 @@ class SolidBatch(PoseBatch):
         return SolidBatch(**vars(flat), **mine)
 
 
-_SOLID = ("solid", "focal", "filled", "spread", "ready")
+_SOLID = ("solid", "focal", "filled", "spread", "ready", "mounting")
 
 
 def look(
@@ -182,6 +185,7 @@ def pinhole(
         filled=torch.zeros_like(flat.observed),
         spread=torch.zeros_like(flat.confidence),
         ready=torch.zeros_like(focal, dtype=torch.bool),
+        mounting=torch.zeros(len(focal), 3, 4),
         **vars(flat),
     )
 
@@ -190,6 +194,7 @@ def mirrored(batch: SolidBatch, swap: Tensor) -> SolidBatch:
     """Return the windows of ``swap`` ``[B]`` as a mirror shows them."""
     order = torch.from_numpy(Skeleton.load(CANONICAL).mirror)
     flip = batch.solid.new_tensor([-1.0, 1.0, 1.0])
+    other_car = flip[:, None] * batch.mounting * torch.cat([flip, flip.new_ones(1)])
 
     def image(x: Tensor, signs: Tensor | None = None) -> Tensor:
         other = x[:, :, order] if signs is None else x[:, :, order] * signs
@@ -203,6 +208,7 @@ def mirrored(batch: SolidBatch, swap: Tensor) -> SolidBatch:
         confidence=image(batch.confidence),
         filled=image(batch.filled),
         spread=image(batch.spread),
+        mounting=torch.where(swap[:, None, None], other_car, batch.mounting),
     )
 
 

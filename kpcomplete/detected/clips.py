@@ -23,6 +23,7 @@ class Clip:
         filled: ``[T, 33]`` what no detector saw, but a completer filled in.
         spread: ``[T, 33]`` pixels, standard deviation of that; 0 elsewhere.
         solid: ``[T, 33, 3]`` metres in the camera's frame.
+        mounting: ``[3, 4]`` where in the car the camera is, see `Camera.mounting`.
     """
 
     person: str
@@ -32,6 +33,7 @@ class Clip:
     filled: Tensor
     spread: Tensor
     solid: Tensor
+    mounting: Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +46,7 @@ class DetectedSet:
         spread: Pixels.
         solid: Metres in the camera's frame.
         focal: Of each clip's camera, pixels.
+        mounting: Where in the car each clip's camera is, see `Camera.mounting`.
         fps: Frames a second of each clip.
         clips: First frame and number of frames of each clip.
         people: Who it is, a name a clip.
@@ -57,6 +60,7 @@ class DetectedSet:
     spread: Float[Tensor, "frame 33"]
     solid: Float[Tensor, "frame 33 3"]
     focal: Float[Tensor, " clip"]
+    mounting: Float[Tensor, "clip 3 4"]
     fps: Float[Tensor, " clip"]
     clips: Int[Tensor, "clip 2"]
     people: tuple[str, ...]
@@ -73,6 +77,7 @@ class DetectedSet:
             spread=torch.cat([clip.spread for clip in clips]),
             solid=torch.cat([clip.solid for clip in clips]),
             focal=torch.tensor([clip.focal for clip in clips]),
+            mounting=torch.stack([clip.mounting for clip in clips]),
             fps=torch.tensor([clip.fps for clip in clips]),
             clips=torch.stack([lengths.cumsum(dim=0) - lengths, lengths], dim=1),
             people=tuple(clip.person for clip in clips),
@@ -91,8 +96,9 @@ class DetectedSet:
     def _select(self, rows: Bool[Tensor, " clip"]) -> "DetectedSet":
         people = tuple(self.people[i] for i in rows.nonzero().flatten().tolist())
         return replace(
-            self, clips=self.clips[rows], focal=self.focal[rows], fps=self.fps[rows], people=people
-        )
+            self, clips=self.clips[rows], focal=self.focal[rows], mounting=self.mounting[rows],
+            fps=self.fps[rows], people=people,
+        )  # fmt: skip
 
     def see(self, frames: Int[Tensor, "window time"], generator: torch.Generator) -> SolidBatch:
         """Return windows, some of them turned or backwards."""
@@ -114,6 +120,7 @@ class DetectedSet:
             filled=self.filled[frames],
             spread=self.spread[frames],
             ready=torch.ones(size, dtype=torch.bool),
+            mounting=turn @ self.mounting[clip],
             **vars(replace(flat, times=times.to(flat.times))),
         )
 

@@ -7,7 +7,6 @@ import numpy as np
 from tqdm import tqdm
 
 from kpcomplete import staged
-from kpcomplete.camera import Camera
 from kpcomplete.detected.clips import DetectedSet
 from kpcomplete.detected.mending import Mending
 from kpcomplete.errors import SourceError
@@ -47,7 +46,7 @@ class Drawn:
                 f"{', '.join(self.files)} should show somebody who was found in {self.found:.0%} "
                 "of the frames, but nobody was"
             )
-        people = ((s.poses(), Camera.from_dict(s.eye or {}), _points(s)) for s in scenes)
+        people = ((s.poses(), s.camera_in_car(), _points(s)) for s in scenes)
         clips = tqdm(self.mending.clips(people), "drawn people", total=len(scenes))
         return DetectedSet.of(list(clips), roll=self.roll, reverse=self.reverse)
 

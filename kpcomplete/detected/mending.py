@@ -67,4 +67,5 @@ class Mending:
                 filled=filled,
                 spread=(sight.std[0] * eye.fx).where(filled, 0.0),
                 solid=torch.from_numpy(solid.astype(np.float32)),
+                mounting=torch.from_numpy(eye.mounting),
             )

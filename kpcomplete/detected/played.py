@@ -56,7 +56,7 @@ class Played:
         chosen = [take for take in chosen if np.isfinite(take.keypoints).all()]
         if not chosen:
             raise SourceError(f"{self.file} should show whole people, but shows nobody at all")
-        people = ((self._reported(take), take.camera, take.points) for take in chosen)
+        people = ((self._reported(t), t.camera.as_in_car(), t.points) for t in chosen)
         clips = tqdm(self.mending.clips(people), "simulated people", total=len(chosen))
         return DetectedSet.of(list(clips), roll=self.roll, reverse=self.reverse)
 

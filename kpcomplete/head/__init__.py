@@ -55,6 +55,18 @@ class Prepares(Protocol):
 
 
 @runtime_checkable
+class Faces(Protocol):
+    """A head that may have to be shown people as `kpcomplete.frontal` sees them.
+
+    Attributes:
+        frontal: Whether it has; that needs a camera whose place in the car is known.
+    """
+
+    @property
+    def frontal(self) -> bool: ...
+
+
+@runtime_checkable
 class Explains(Protocol):
     """A head that can say which joints carry a decision.
 

@@ -35,6 +35,7 @@ class Learned:
 
     Attributes:
         tasks: Name to classes, `UNKNOWN` last.
+        frontal: Whether it wants people as `kpcomplete.frontal` sees them.
 
     Raises:
         MissingDependencyError: If ONNX Runtime is wanted and not installed.
@@ -49,6 +50,7 @@ class Learned:
             raise ModelFileError(f"{found.path} must hold a head, but holds "
                                  f"{found.metadata.network}")  # fmt: skip
         self.network = network.requires_grad_(False)
+        self.frontal = network.frontal
         self.tasks: Mapping[str, tuple[str, ...]] = {
             task: (*classes, UNKNOWN) for task, classes in network.tasks.items()
         }

@@ -38,6 +38,8 @@ class Several(nn.Module):
         completed: Whether joints that are not seen count where the encoder believes them; False:
             neither the latent nor completed joints are looked at, for comparison.
         enough: Joints seen in a window below which nothing is said.
+        frontal: Whether it learns from, and is to be shown, people as `kpcomplete.frontal` sees
+            them, in widths of that picture.
 
     Raises:
         ModelFileError: If the description names no autoencoder of kpcomplete.
@@ -59,6 +61,7 @@ class Several(nn.Module):
         past: int = 32,
         completed: bool = True,
         enough: int = 4,
+        frontal: bool = False,
     ) -> None:
         super().__init__()
         if not tasks or any(len(classes) < 2 for classes in tasks.values()):
@@ -70,10 +73,11 @@ class Several(nn.Module):
                         "arguments": dict(self.encoder.arguments)},
             "tasks": {task: list(classes) for task, classes in tasks.items()},
             "hidden": list(hidden), "dropout": dropout, "past": past, "completed": completed,
-            "enough": enough,
+            "enough": enough, "frontal": frontal,
         }  # fmt: skip
         self.tasks = {task: tuple(classes) for task, classes in tasks.items()}
         self.past, self.completed, self.enough = past, completed, enough
+        self.frontal = frontal
         self.between = pairs(self.encoder.skeleton)
         size = self._size()
         self.drop = nn.Dropout(dropout)

@@ -51,7 +51,8 @@ class Live:
         ))  # fmt: skip
         kept = self._rows["kept"]
         unit = np.exp(_averaged(kept, 0, place, np.log(moment.size), moment.known + 1e-6))
-        outputs = self._network(moment.features(unit), people)
+        mounting = np.ascontiguousarray(sight.mounting.numpy()[:, 0])
+        outputs = self._network(moment.features(unit, mounting), people)
         every = np.ones(len(unit))
         stature = _averaged(kept, 2, place, outputs[:, -2].astype(np.float64), every)
         points, std = moment.pose(outputs, unit, stature)

@@ -30,9 +30,9 @@ class _Whole(nn.Module):
         self.network, self.causal = network, causal
 
     def forward(
-        self, rays: Tensor, given: Tensor, seen: Tensor, std: Tensor
+        self, rays: Tensor, given: Tensor, seen: Tensor, std: Tensor, mounting: Tensor
     ) -> tuple[Tensor, Tensor]:
-        sight = Sight(rays=rays, given=given, seen=seen, std=std)
+        sight = Sight(rays=rays, given=given, seen=seen, std=std, mounting=mounting)
         found: Lifted = self.network(sight, causal=self.causal)
         return found.points, found.std
 
@@ -70,6 +70,7 @@ def graphs(network: Temporal, name: str) -> list[Graph]:
         "given": given,
         "seen": given & (torch.rand(given.shape, generator=generator) < 0.8),
         "std": torch.zeros(given.shape),
+        "mounting": torch.eye(3, 4).expand(2, 12, 3, 4).contiguous(),
     }
     axes = dict.fromkeys((*window, "points", "deviation"), _SIZE)
     found = [
@@ -103,6 +104,7 @@ class OnnxWhole:
         points, std = self._session(
             rays=sight.rays.contiguous(), given=sight.given.contiguous(),
             seen=sight.seen.contiguous(), std=sight.std.contiguous(),
+            mounting=sight.mounting.contiguous(),
         )  # fmt: skip
         return Lifted(points=torch.from_numpy(points), std=torch.from_numpy(std))
 

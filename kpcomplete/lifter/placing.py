@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kpcomplete.car import SHOULDERS
 from kpcomplete.lifter.sight import Sight
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
@@ -29,6 +30,8 @@ BONES = {
 NECK = 1 / 1.5  # nose to the middle of the shoulders
 FARTHEST = 8.0  # body units from the middle of the shoulders; what is seen beyond is not told apart
 LEAST = 0.02  # radians a body unit: a person 18 m away
+MISSED = 0.12
+"""Metres by which a ray usually misses the place of the shoulders of whoever sits there."""
 SHARP = 0.15
 """Body units; a place in the image that is less certain does not pull a joint onto its ray."""
 
@@ -104,11 +107,45 @@ def features(sight: Sight, placing: Placing) -> Float[Tensor, "batch time featur
         sight.seen.to(std),
         std,
         placing.unit[..., None].log() + 1,
+        in_car(sight.mounting, placing),
     ]
     return torch.cat(parts, dim=-1)
 
 
-FEATURES = 5 * len(Skeleton.load(CANONICAL)) + 1
+def in_car(
+    mounting: Float[Tensor, "batch time 3 4"], placing: Placing
+) -> Float[Tensor, "batch time place"]:
+    """Return how the car lies about the person, where that is known; 0 elsewhere.
+
+    How wide somebody is in the image tells the distance of a child as badly as that of a grown-up;
+    whoever sits in a seat is where the seat is.
+
+    Returns:
+        Up and back as the person is looked at, where in the car the camera is; for people in front
+        and in the rear where they would sit, metres, and how large they would be there (logarithm
+        of body units over the usual one); and 1.
+    """
+    turn, shift = mounting[..., :3], mounting[..., 3:]
+    known = (mounting.abs().amax(dim=(-2, -1)) > 0)[..., None].to(mounting)
+    turned = placing.turn @ turn
+    camera = -(turn.mT @ shift)[..., 0]
+    ahead = turned[..., 2, :]
+    parts = [turned[..., 2], turned[..., 1], camera]
+    for seats in torch.from_numpy(ROWS).to(mounting):
+        to = seats - camera[..., None, :]
+        along = (to @ ahead[..., None])[..., 0]
+        missed = (to - along[..., None] * ahead[..., None, :]).square().sum(dim=-1)
+        nearer = torch.softmax(-missed / (2 * MISSED**2), dim=-1)
+        far = (nearer * along).sum(dim=-1, keepdim=True).clamp_min(NEAREST)
+        parts += [camera + far * ahead, (far * placing.unit[..., None] / METRES).log()]
+    return known * torch.cat([*parts, torch.ones_like(known)], dim=-1)
+
+
+NEAREST = 0.15
+"""Metres; nobody sits nearer to a camera."""
+ROWS = SHOULDERS.reshape(-1, 2, 3)  # of seats
+IN_CAR = 10 + 4 * len(ROWS)
+FEATURES = 5 * len(Skeleton.load(CANONICAL)) + 1 + IN_CAR
 OUTPUTS = 5 * len(Skeleton.load(CANONICAL)) + 2
 """Of each joint x, y, z beside its place and the logarithm of its deviation; of each joint how
 little its place in the image is to be believed; two sizes."""

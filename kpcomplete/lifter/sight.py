@@ -26,12 +26,15 @@ class Sight:
         given: A place in the image is known, seen or filled in.
         seen: The detector saw the joint.
         std: Standard deviation of the place in the image, radians; 0 where seen or not given.
+        mounting: Turn and shift from the car's frame into the camera's, see `Camera.mounting`; 0
+            where it is not known where in the car the camera is.
     """
 
     rays: Float[Tensor, "batch time joint 3"]
     given: Bool[Tensor, "batch time joint"]
     seen: Bool[Tensor, "batch time joint"]
     std: Float[Tensor, "batch time joint"]
+    mounting: Float[Tensor, "batch time 3 4"]
 
     def __len__(self) -> int:
         return len(self.rays)
@@ -43,6 +46,7 @@ class Sight:
             given=self.given.to(device),
             seen=self.seen.to(device),
             std=self.std.to(device),
+            mounting=self.mounting.to(device),
         )
 
     @classmethod
@@ -52,6 +56,7 @@ class Sight:
         seen: Bool[Tensor, "batch time joint"],
         focal: Float[Tensor, " batch"],
         centre: Float[Tensor, "batch 2"],
+        mounting: Float[Tensor, "batch 3 4"],
     ) -> "Sight":
         """See completed windows through pinholes.
 
@@ -60,6 +65,7 @@ class Sight:
             seen: What the detector saw.
             focal: Of each window's camera, pixels.
             centre: Its principal point, pixels.
+            mounting: Where in the car it is, see `Camera.mounting`.
         """
         plane = (batch.keypoints - centre[:, None, None]) / focal[:, None, None, None]
         rays = torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1)
@@ -70,6 +76,7 @@ class Sight:
             given=batch.observed,
             seen=seen & batch.observed,
             std=torch.where(batch.observed & ~seen, std, 0.0),
+            mounting=mounting[:, None].expand(-1, seen.shape[1], -1, -1),
         )
 
     @classmethod
@@ -106,6 +113,7 @@ class Sight:
             given=torch.from_numpy(given),
             seen=torch.from_numpy(seen),
             std=torch.from_numpy(spread.astype(np.float32)),
+            mounting=torch.from_numpy(camera.mounting).expand(*given.shape[:2], 3, 4),
         )
 
 

@@ -44,6 +44,9 @@ class Lift(Objective):
         most: Windows of a batch that are completed in training at most: in batches of many short
             ones it would take most of the time, and geometry is learned from what is seen.
         causal: Share of batches in which no later frames are seen.
+        mounted: Share of windows of which it is told where in the car the camera is, if it is
+            known.
+        slack: Metres and degrees, standard deviations in each direction, by which that is off.
         noise: Body units, largest standard deviation of seen joints in the image. It is drawn for
             each window: a detector's idea of a joint is not quite that of motion capture.
         motion: Weight of the error of velocities, metres a frame, beside that of places.
@@ -66,6 +69,8 @@ class Lift(Objective):
         completed: float = 0.6,
         most: int = 16,
         causal: float = 0.3,
+        mounted: float = 0.6,
+        slack: tuple[float, float] = (0.02, 1.0),
         noise: float = 0.06,
         motion: float = 1.0,
         reuse: int = 2,
@@ -75,7 +80,8 @@ class Lift(Objective):
         super().__init__()
         if reuse < 1:
             raise ValueError(f"a batch is used at least once, but reuse is {reuse}")
-        shares = {"corrupted": corrupted, "completed": completed, "causal": causal}
+        shares = {"corrupted": corrupted, "completed": completed, "causal": causal,
+                  "mounted": mounted}  # fmt: skip
         for name, value in shares.items():
             check_share(name, value)
         self.network: Temporal | Linear = model
@@ -84,6 +90,7 @@ class Lift(Objective):
         self.shares = shares
         self.most = most
         self.noise, self.motion, self.reuse, self.bfloat = noise, motion, reuse, bfloat
+        self.slack = slack
         self._step = 0
         self._kept: list[tuple[Sight, Tensor]] = []
         self._draw = _Draw(seed=seed)
@@ -93,7 +100,7 @@ class Lift(Objective):
         """What was chosen, in plain values."""
         filled = type(self.completer).__name__ if self.completer is not None else None
         return {**self.shares, "most": self.most, "noise": self.noise, "motion": self.motion,
-                "reuse": self.reuse, "completer": filled}  # fmt: skip
+                "slack": list(self.slack), "reuse": self.reuse, "completer": filled}  # fmt: skip
 
     def prepare(self, clean: PoseBatch) -> None:
         """Everything is learned by gradients."""
@@ -132,6 +139,7 @@ class Lift(Objective):
 
         What is ``ready`` stays as it is.
         """
+        clean = replace(clean, mounting=self._told(clean.mounting))
         placement = normalize.fit(clean)
         body = self._shaken(placement.into_body(clean), ~clean.ready)
         spoil = self._draw.share(len(clean), self.shares["corrupted"], clean.device) & ~clean.ready
@@ -143,6 +151,22 @@ class Lift(Objective):
         if self.training:
             fill &= fill.cumsum(dim=0) <= self.most
         return see(clean, body, placement, self.completer, fill)
+
+    def _told(self, mounting: Tensor) -> Tensor:
+        """Return what is told of where cameras are: of some nothing, of others not quite it."""
+        told = self._draw.share(len(mounting), self.shares["mounted"], mounting.device)
+        metres, degrees = self.slack
+        known = (mounting.abs().amax(dim=(-2, -1)) > 0) & told
+        x, y, z = (
+            degrees * torch.pi / 180 * self._draw.normal(len(mounting), 3, device=mounting.device)
+        ).unbind(dim=-1)
+        nothing = torch.zeros_like(x)
+        rows = [nothing, -z, y, z, nothing, -x, -y, x, nothing]
+        turn = torch.linalg.matrix_exp(torch.stack(rows, dim=-1).view(-1, 3, 3))
+        moved = metres * self._draw.normal(len(mounting), 3, 1, device=mounting.device)
+        off = turn @ mounting
+        off = torch.cat([off[..., :3], off[..., 3:] + moved], dim=-1)
+        return torch.where(known[:, None, None], off, 0.0)
 
     def _shaken(self, body: PoseBatch, rows: Tensor) -> PoseBatch:
         """Return what a detector would: joints off for good, and trembling by a third of that.
@@ -172,7 +196,7 @@ class Lift(Objective):
         off = error.detach()
         doubt = ((off.square() / std.square()).clamp_max(60.0) / 2 + 3 * std.log()) * known
         doubt = doubt.sum() / count
-        loss = place + self.motion * speed + 0.1 * far + 0.003 * doubt
+        loss = place + self.motion * speed + 0.3 * far + 0.003 * doubt
         return {"loss": loss, "error": place.detach(), "speed": speed.detach(),
                 "distance": far.detach(), "doubt": doubt.detach()}  # fmt: skip
 
@@ -243,7 +267,8 @@ def see(
         covariance=covariance,
     )  # fmt: skip
     pixels = placement.into_pixels(whole)
-    return Sight.through(pixels, seen, clean.focal, torch.zeros_like(clean.solid[:, 0, 0, :2]))
+    middle = torch.zeros_like(clean.solid[:, 0, 0, :2])
+    return Sight.through(pixels, seen, clean.focal, middle, clean.mounting)
 
 
 def root(points: Tensor) -> Tensor:

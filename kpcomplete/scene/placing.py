@@ -7,13 +7,12 @@ import numpy as np
 
 from kpcomplete.cabin.cameras import CAMERAS, look_at
 from kpcomplete.camera import Camera
+from kpcomplete.car import SHOULDERS
 from kpcomplete.errors import SettingError
 from kpcomplete.pose import Array
 from kpcomplete.skeleton import Skeleton
 
 AUTO = "auto"
-#: Where the middle of the shoulders of people who sit is, metres in the car: front, then rear.
-_SEATED = np.array([(0.36, 0.10, 0.80), (-0.36, 0.10, 0.80), (0.40, 1.0, 0.78), (-0.40, 1.0, 0.78)])
 _FARTHEST = 0.4  # metres by which a camera may be off
 
 
@@ -57,11 +56,11 @@ def _fit(name: str, middles: Array, sides: Array) -> tuple[float, Array, Array]:
     turned = middles @ preset.turn
     for _ in range(3):
         found = turned + center
-        seats = _SEATED[np.linalg.norm(found[:, None] - _SEATED, axis=-1).argmin(axis=1)]
+        seats = SHOULDERS[np.linalg.norm(found[:, None] - SHOULDERS, axis=-1).argmin(axis=1)]
         shift = (seats - found).mean(axis=0)
         center = at + np.clip(center + shift - at, -_FARTHEST, _FARTHEST)
     found = turned + center
-    off = np.linalg.norm(found[:, None] - _SEATED, axis=-1).min(axis=1).mean()
+    off = np.linalg.norm(found[:, None] - SHOULDERS, axis=-1).min(axis=1).mean()
     off += np.linalg.norm(center - at)
     facing = (sides @ preset.turn)[:, 0]  # the left shoulder is on the left of the car
     return float(off + (1 - facing).mean()), preset.turn, center
