@@ -126,7 +126,7 @@ def train(
     way = dict(way)
     network = Several(encoder=autoencoder(encoder, fresh=way.pop("scratch", False)),
                       tasks=known.tasks, past=past, hidden=way.pop("hidden", (64,)),
-                      completed=way.pop("completed", True))  # fmt: skip
+                      completed=way.pop("completed", True), frontal=known.frontal)  # fmt: skip
     components, labelled = way.pop("pca", None), way.pop("labelled", 1.0)
     objective = Classify(model=network, corruption=corruption, heavy=heavy, **way)
     sampler = LabelledSampler(data=known, length=past, labelled=labelled)

@@ -13,6 +13,7 @@ from kpcomplete.archive import archives_in, read_archive
 from kpcomplete.batch import PoseBatch
 from kpcomplete.data.labels import Label, read_labels, write_labels
 from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.frontal import seen_from_ahead
 from kpcomplete.head.learned import Learned
 from kpcomplete.head.several import Several
 from kpcomplete.normalize import fit
@@ -64,10 +65,11 @@ class Labelling:
             raise SettingError(f"stretches need length >= 1 frames, but got {self.length}")
         if Path(self.labels).suffix == ".parquet":
             raise SettingError(f"labels are written as CSV, but should become {self.labels}")
+        self._recordings = {path.name: read_archive(path) for path in archives_in(self.folder)}
         self._people = {
-            (path.name, seat): poses
-            for path in archives_in(self.folder)
-            for seat, poses in read_archive(path).completed.items()
+            (name, seat): poses
+            for name, recording in self._recordings.items()
+            for seat, poses in recording.completed.items()
         }
         self.segments = [
             Segment(file=file, seat=seat, start=start, end=start + self.length)
@@ -121,9 +123,12 @@ class Labelling:
             frames.setdefault(file, {})[seat] = len(poses)
         return read_labels(self.labels, {self.task: self.classes}, frames)
 
-    def _batch(self) -> PoseBatch:
-        """Return the stretches in image widths."""
+    def _batch(self, frontal: bool = False) -> PoseBatch:
+        """Return the stretches in image widths, or as `kpcomplete.frontal` sees them."""
         cut = [self._poses(segment) for segment in self.segments]
+        if frontal:
+            eyes = [self._recordings[segment.file].eye() for segment in self.segments]
+            cut = [seen_from_ahead(p, eye) for p, eye in zip(cut, eyes, strict=True)]
         width = torch.tensor([float(poses.image_size[0]) for poses in cut])
         batch = PoseBatch.from_sequences(cut)
         return replace(batch, keypoints=batch.keypoints / width[:, None, None, None])
@@ -146,7 +151,7 @@ class Labelling:
         if self.task not in network.tasks:
             raise SettingError(f"{self.head} has no task {self.task!r}; it has "
                                f"{', '.join(network.tasks)}")  # fmt: skip
-        last = batch.frames(slice(-network.past, None))
+        last = self._batch(network.frontal).frames(slice(-network.past, None))
         return features, entropy(network.probabilities(last)[self.task][:, :-1])
 
     def _show(self, segment: Segment) -> None:

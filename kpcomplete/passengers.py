@@ -129,6 +129,19 @@ def _one_way(windows: int, seed: int) -> Tensor:
     return torch.cat([way == i for i in range(len(HIDDEN))])
 
 
+def check_view(data: LabelledSet, teachers: LabelledSet | None) -> None:
+    """Make sure that teachers are seen as those are whom they teach about.
+
+    Raises:
+        SettingError: If one of both shows people from ahead, and the other does not.
+    """
+    if teachers is not None and data.frontal != teachers.frontal:
+        raise SettingError(
+            "teachers must be seen as the others are, but data.frontal is "
+            f"{data.frontal} and teachers.frontal is {teachers.frontal}"
+        )
+
+
 def run(
     *,
     data: LabelledData,
@@ -142,7 +155,6 @@ def run(
     rounds: int | None = None,
     hidden: Sequence[int] = (160, 96),
     dropout: float = 0.4,
-    frontal: bool = False,
     seed: int = 0,
     provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -160,7 +172,6 @@ def run(
         rounds: Of growing trees instead; None: layers learn.
         hidden: Widths of the layers between features and classes.
         dropout: Share of features dropped in training.
-        frontal: Whether the data show people as `kpcomplete.frontal` sees them.
         seed: Of everything that is drawn.
         provenance: What else the checkpoint should say about itself.
 
@@ -172,8 +183,9 @@ def run(
     """
     checkpoint.shipped(encoder)
     whole, more = data.load(), teachers.load() if teachers is not None else None
+    check_view(whole, more)
     network = Several(encoder=classifying.autoencoder(encoder), tasks=whole.tasks, past=past,
-                      hidden=hidden, dropout=dropout, frontal=frontal)  # fmt: skip
+                      hidden=hidden, dropout=dropout, frontal=whole.frontal)  # fmt: skip
     network.requires_grad_(False)
     network.heads.requires_grad_(True)
     split = Split.of(whole, seed=seed)

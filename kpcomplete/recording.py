@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kpcomplete.camera import Camera
+from kpcomplete.errors import SettingError
 from kpcomplete.frame import Frame, StreamInfo
 from kpcomplete.pose import Array, PoseSequence
 from kpcomplete.skeleton import CANONICAL, Skeleton, convert
@@ -77,6 +78,18 @@ class Recording:
             return {}
         camera = Camera.from_dict(self.camera)
         return {seat: camera.to_world(points) for seat, points in self.joints3d.items()}
+
+    def eye(self) -> Camera:
+        """Return the camera.
+
+        Raises:
+            SettingError: If it is not known, as where nobody was lifted to 3D.
+        """
+        if self.camera is None:
+            raise SettingError(
+                f"{self.name} must know its camera, but does not: process it with a lifter"
+            )
+        return Camera.from_dict(self.camera)
 
     def to(self, skeleton: Skeleton) -> "Recording":
         """Return the recording in another skeleton, by joint name."""

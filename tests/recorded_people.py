@@ -26,7 +26,9 @@ def camera(*, posed: bool = False) -> Camera:
     """The camera of the bundled clip; it knows where it is only if it is to."""
     real = mirror()
     found = Camera(width=640, height=480, fx=real.fx, fy=real.fy, cx=real.cx, cy=real.cy)
-    return replace(found, turn=real.turn, shift=-real.turn @ real.center) if posed else found
+    if not posed:
+        return found
+    return replace(found, turn=real.turn, shift=-real.turn @ real.center, in_car=True)
 
 
 def recorded(

@@ -9,10 +9,17 @@ import pytest
 import torch
 from hydra import compose, initialize_config_module
 from made import INFO, Images, driver, nobody, results
+from recorded_people import camera, recorded
 
+from kpcomplete import checkpoint
 from kpcomplete.app import label as command
+from kpcomplete.archive import read_archive
+from kpcomplete.batch import PoseBatch
+from kpcomplete.classifying import autoencoder
 from kpcomplete.data.labels import Label, read_labels, write_labels
 from kpcomplete.errors import SettingError, SourceError
+from kpcomplete.frontal import seen_from_ahead
+from kpcomplete.head.several import Several
 from kpcomplete.labelling import SKIP, STOP, Labelling
 from kpcomplete.own import Own
 from kpcomplete.proposing import Segment, answered, entropy, propose
@@ -21,13 +28,18 @@ from kpcomplete.sink.archive import Archive
 CLASSES = ["normal", "distracted"]
 
 
-@pytest.fixture
-def folder(tmp_path):
+def write_result(path):
+    """Write a driver and an empty seat, as process does without a lifter."""
     people = {"driver": driver(64), "codriver": nobody(64)}
     source = type("Source", (), {"info": replace(INFO, length=64)})()
-    with Archive(path=tmp_path / "a.parquet", source=source) as archive:
+    with Archive(path=path, source=source) as archive:
         for result in results(people, hop=16):
             archive.write(result)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_result(tmp_path / "a.parquet")
     return tmp_path
 
 
@@ -181,3 +193,54 @@ def test_stretches_are_told_apart_by_pose(folder):
     assert features.shape[0] == 4
     assert bool(torch.isfinite(features).all())
     assert np.allclose(unsure.numpy(), 1)
+
+
+def ahead(folder, **options):
+    """Return recorded people as material, as seen from ahead."""
+    recorded(folder / "a.parquet", length=16, **options)
+    write_labels(folder / "labels.csv", [
+        Label(file="a.parquet", seat="driver", start=0, end=16, task="attention", answer="normal"),
+    ])  # fmt: skip
+    return Own(labels=str(folder / "labels.csv"), folder=str(folder),
+               tasks={"attention": CLASSES}, frontal=True)  # fmt: skip
+
+
+def test_own_recordings_can_be_seen_from_ahead_where_they_know_their_camera(tmp_path):
+    found = ahead(tmp_path, posed=True).load()
+    assert found.frontal
+    raw = read_archive(tmp_path / "a.parquet").raw["driver"]
+    expected = seen_from_ahead(raw, camera(posed=True)).keypoints / 1000
+    np.testing.assert_allclose(found.poses.keypoints.numpy(), expected, atol=1e-6)
+    assert found.poses.keypoints.isfinite().any()
+
+
+def test_of_whose_camera_nothing_is_known_nobody_is_seen_from_ahead(tmp_path, folder):
+    with pytest.raises(SettingError, match="where in the car 'camera' is"):
+        ahead(tmp_path).load()
+    write_result(folder / "a.parquet")
+    with pytest.raises(SettingError, match="must know its camera, but does not: process it with"):
+        Own(labels=str(folder / "labels.csv"), folder=str(folder),
+            tasks={"attention": CLASSES}, frontal=True).load()  # fmt: skip
+
+
+def test_a_head_is_asked_about_people_as_it_sees_them(tmp_path):
+    recorded(tmp_path / "a.parquet", length=32, posed=True)
+    unsure = {}
+    for frontal in (False, True):
+        torch.manual_seed(0)
+        network = Several(encoder=autoencoder("completer"), tasks={"attention": CLASSES},
+                          past=8, frontal=frontal)  # fmt: skip
+        network.standardise(torch.randn(9, len(network.middle)))
+        head = tmp_path / f"{frontal}.safetensors"
+        checkpoint.save(head, network.state_dict(), checkpoint.Metadata.of(network, {}))
+        made = labelling(tmp_path, head=head)
+        people = [made._poses(s) for s in made.segments]
+        if frontal:
+            people = [seen_from_ahead(p, camera(posed=True)) for p in people]
+        batch = PoseBatch.from_sequences(people).frames(slice(-8, None))
+        batch = replace(batch, keypoints=batch.keypoints / people[0].image_size[0])
+        with torch.no_grad():
+            expected = entropy(network.eval().probabilities(batch)["attention"][:, :-1])
+        unsure[frontal] = made._features()[1]
+        torch.testing.assert_close(unsure[frontal], expected, atol=1e-3, rtol=1e-2)
+    assert not torch.allclose(unsure[False], unsure[True], atol=1e-3)

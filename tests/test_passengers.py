@@ -184,3 +184,17 @@ def test_only_sets_of_the_same_classes_are_pooled():
     assert len(both.targets["position"]) == 100
     with pytest.raises(SettingError, match="must have the same tasks"):
         LabelledSet.concatenate([one, replace(two, tasks=dict(two.tasks, occupant=("a", "b")))])
+
+
+def test_a_head_learns_how_it_is_to_see_people(tmp_path):
+    ahead = SimpleNamespace(load=lambda: replace(Given(72).load(), frontal=True))
+    with pytest.raises(SettingError, match=r"data.frontal is False and teachers.frontal is True"):
+        passengers.run(data=Given(), teachers=ahead, output=tmp_path / "a.safetensors")
+    path = tmp_path / "b.safetensors"
+    passengers.run(data=ahead, output=path, past=8, stride=8, rounds=2)
+    assert checkpoint.load(path).build().frontal
+    with pytest.raises(SettingError, match="all see people from ahead, or none"):
+        LabelledSet.concatenate([Given().load(), ahead.load()])
+    both = LabelledSet.concatenate([ahead.load(), ahead.load()])
+    assert both.frontal
+    assert both.select([0]).frontal

@@ -133,13 +133,34 @@ def test_a_head_of_trees_is_read_as_it_was_written(known, tmp_path):
     again = checkpoint.load(tmp_path / "head.safetensors").build()
     for task, values in head.probabilities(batch).items():
         torch.testing.assert_close(again.probabilities(batch)[task], values, atol=2e-3, rtol=0)
-    for name in ("feature", "threshold", "value", "low"):
+    for name in ("feature", "number", "low"):
         assert torch.equal(getattr(again.heads["lean"], name), getattr(head.heads["lean"], name))
+
+
+def test_trees_of_earlier_versions_say_the_same(known, tmp_path):
+    head, batch, _, _ = known
+    file = tmp_path / "head.safetensors"
+    write(file, head, {})
+    tensors = load_file(file)
+    for task in ("lean", "size"):
+        number, low = (tensors[f"heads.{task}.{name}"] for name in ("number", "low"))
+        leaf = low == torch.arange(low.shape[1])
+        tensors[f"heads.{task}.threshold"] = torch.where(leaf, 0.0, number)
+        tensors[f"heads.{task}.value"] = torch.where(leaf, number, 0.0)
+        for name in ("low", "high"):
+            tensors[f"heads.{task}.{name}"] = tensors[f"heads.{task}.{name}"].short()
+        del tensors[f"heads.{task}.number"]
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    save_file(tensors, tmp_path / "older.safetensors", header)
+    older, newer = (checkpoint.load(f).build() for f in (tmp_path / "older.safetensors", file))
+    for task, values in newer.probabilities(batch).items():
+        torch.testing.assert_close(older.probabilities(batch)[task], values)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("feature", 9999), ("feature", -1), ("low", 0), ("high", 9999), ("low", -2), ("of", 7)],
+    [("feature", 9999), ("feature", -1), ("low", 0), ("high", 99), ("low", -2), ("of", 7)],
 )
 def test_trees_that_lead_nowhere_are_refused(known, tmp_path, name, value):
     head, _, _, _ = known

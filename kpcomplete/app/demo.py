@@ -1,7 +1,7 @@
 """Run the whole pipeline on the bundled clip, and compare what comes out with its truth."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,9 @@ from kpcomplete.errors import MissingDependencyError, RenderError
 from kpcomplete.manifest import DONE
 from kpcomplete.pose import PoseSequence
 from kpcomplete.recording import Recording
+from kpcomplete.skeleton import CANONICAL, Skeleton
 
+_SHOULDERS = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
 HEAD = (
     f"{'seat':<10} {'joints':<8} {'number':>7} | {'detector':>8} {'within':>7} | "
     f"{'completed':>9} {'within':>7} {'missing':>8}"
@@ -47,7 +49,7 @@ def main(cfg: DictConfig) -> None:
             continue
         for row in rows(true, recording.raw[seat], recording.completed[seat]):
             print(f"{seat:<10} {row}")
-    for seat, text in said(recording):
+    for seat, text in (*solid(truth, recording), *said(recording)):
         print(f"{seat:<10} {text}")
     print("\nLook at:")
     for kind, ending in cfg.outputs.items():
@@ -65,6 +67,20 @@ def _shown(stem: Path, overrides: list[str]) -> tuple[Path, ...]:
     except (RenderError, MissingDependencyError) as error:
         print(f"3D is left out: {error}", file=sys.stderr)
         return ()
+
+
+def solid(truth: Mapping[str, sample.Truth], recording: Recording) -> Iterator[tuple[str, str]]:
+    """Yield a seat, and how far off its person is in 3D: the pose, and where the nose is."""
+    for seat in sorted(truth.keys() & recording.joints3d.keys()):
+        points, there = recording.joints3d[seat], truth[seat].joints3d
+        pose, true = (p - p[:, _SHOULDERS].mean(axis=1)[:, None] for p in (points, there))
+        known = np.isfinite(pose[..., 0])
+        off = 100 * metric.mean_error(pose, true, known)
+        nose = 100 * metric.mean_error(points[:, 0], there[:, 0], known[:, 0])
+        yield (
+            seat,
+            f"3D: joints {off:.1f} cm off, from the shoulders; nose {nose:.1f} cm, in the car",
+        )
 
 
 def said(recording: Recording) -> Iterator[tuple[str, str]]:

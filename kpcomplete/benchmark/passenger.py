@@ -16,7 +16,7 @@ from kpcomplete.head.figures import probabilities, scores
 from kpcomplete.head.seen import Seen, few, look
 from kpcomplete.head.several import Several
 from kpcomplete.head.steady import Steady, switches_per_minute
-from kpcomplete.passengers import Split, learn, told
+from kpcomplete.passengers import Split, check_view, learn, told
 from kpcomplete.trainer import Trainer
 
 SHARES = (0.01, 0.1, 1.0)
@@ -79,6 +79,7 @@ def run(
     """
     whole = data.load()
     more = teachers.load() if teachers is not None else None
+    check_view(whole, more)
     if quick:
         whole, draws, steps = whole.select(range(0, len(whole.poses), 5)), 2, min(steps, 60)
         rounds = rounds and min(rounds, 10)

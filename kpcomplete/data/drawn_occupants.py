@@ -55,7 +55,7 @@ class DrawnOccupants:
             "position": torch.cat([numbers(posture, POSITIONS) for posture, _ in words]),
             "occupant": torch.cat([numbers(kind, OCCUPANTS) for _, kind in words]),
         }
-        return LabelledSet(poses=poses, tasks=TASKS, targets=targets)
+        return LabelledSet(poses=poses, tasks=TASKS, targets=targets, frontal=self.frontal)
 
     def _every(self, scene: Scene, file: str) -> int:
         if scene.posture is None or scene.occupant is None:

@@ -46,6 +46,7 @@ class LabelledSet:
         poses: The clips, in image widths instead of pixels.
         tasks: Name of a task to names of its classes.
         targets: Task to class numbers ``[N]`` of all frames, `NONE` where not known.
+        frontal: Poses are as `kpcomplete.frontal` sees people, in widths of that picture.
 
     Raises:
         ShapeError: If a task has no targets, or not one a frame.
@@ -54,6 +55,7 @@ class LabelledSet:
     poses: PoseSet
     tasks: Mapping[str, Sequence[str]]
     targets: Mapping[str, Int[Tensor, " frame"]]
+    frontal: bool = False
 
     def __post_init__(self) -> None:
         count = len(self.poses.keypoints)
@@ -70,6 +72,8 @@ class LabelledSet:
         tasks: Mapping[str, Sequence[str]],
         labels: Sequence[Label],
         clips: Sequence[tuple[str, str]],
+        *,
+        frontal: bool = False,
     ) -> "LabelledSet":
         """Return the set that labels describe.
 
@@ -78,6 +82,7 @@ class LabelledSet:
             tasks: Name of a task to names of its classes.
             labels: As `read_labels` gives them.
             clips: File and seat of each clip.
+            frontal: See `LabelledSet`.
         """
         place = {name: int(first) for name, (first, _) in zip(clips, poses.clips, strict=True)}
         count = len(poses.keypoints)
@@ -86,24 +91,28 @@ class LabelledSet:
             first = place[label.file, label.seat]
             number = list(tasks[label.task]).index(label.answer)
             targets[label.task][first + label.start : first + label.end] = number
-        return cls(poses=poses, tasks=tasks, targets=targets)
+        return cls(poses=poses, tasks=tasks, targets=targets, frontal=frontal)
 
     @classmethod
     def concatenate(cls, sets: "Sequence[LabelledSet]") -> "LabelledSet":
         """Return all clips of several sets.
 
         Raises:
-            SettingError: If they have other tasks or classes, or if there is none.
+            SettingError: If they have other tasks or classes, only some see people from ahead, or
+                there is none.
         """
         plain = [{task: list(names) for task, names in one.tasks.items()} for one in sets]
         if not plain or any(tasks != plain[0] for tasks in plain):
             raise SettingError(f"sets must have the same tasks and classes, but have {plain}")
+        if len({one.frontal for one in sets}) > 1:
+            raise SettingError("sets must all see people from ahead, or none, but only some do")
         return cls(
             poses=PoseSet.concatenate([one.poses for one in sets]),
             tasks=sets[0].tasks,
             targets={
                 task: torch.cat([one.targets[task] for one in sets]) for task in sets[0].tasks
             },
+            frontal=sets[0].frontal,
         )
 
     def split(self, test_people: Collection[str]) -> tuple["LabelledSet", "LabelledSet"]:

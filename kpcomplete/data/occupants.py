@@ -106,7 +106,7 @@ class Occupants:
             "position": numbers(np.concatenate(postures), POSITIONS),
             "occupant": numbers(np.concatenate(kinds), OCCUPANTS),
         }
-        return LabelledSet(poses=poses, tasks=TASKS, targets=targets)
+        return LabelledSet(poses=poses, tasks=TASKS, targets=targets, frontal=self.frontal)
 
     def _shares(self, seen: Array, take: Take) -> Array:
         if self.frontal:

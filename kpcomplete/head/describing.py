@@ -115,12 +115,11 @@ def _describe(
             out[apart + turn * count + pair] = math.sqrt(square)
 
 
-@compiled("f4[:, ::1](f4[:, ::1], i8[:, ::1], f4[:, ::1], i8[:, ::1], i8[:, ::1], f4[:, ::1],"
-          " i8[::1], f4[::1])")  # fmt: skip
+@compiled("f4[:, ::1](f4[:, ::1], i8[:, ::1], f4[:, ::1], i8[:, ::1], i8[:, ::1], i8[::1],"
+          " f4[::1])")  # fmt: skip
 def summed(
-    features: Array, feature: Array, threshold: Array, low: Array, high: Array, value: Array,
-    of: Array, bias: Array,
-) -> Array:  # fmt: skip
+    features: Array, feature: Array, number: Array, low: Array, high: Array, of: Array, bias: Array
+) -> Array:
     """Return what trees say ``[P, all]``; arguments as `kpcomplete.head.trees.forest` has them."""
     out = np.empty((len(features), len(bias)), np.float32)
     for person in range(len(features)):
@@ -130,9 +129,9 @@ def summed(
             node, before = 0, -1
             while node != before:  # a leaf's children are itself
                 before = node
-                below = features[person, feature[tree, node]] <= threshold[tree, node]
+                below = features[person, feature[tree, node]] <= number[tree, node]
                 node = low[tree, node] if below else high[tree, node]
-            out[person, of[tree]] += value[tree, node]
+            out[person, of[tree]] += number[tree, node]
     return out
 
 

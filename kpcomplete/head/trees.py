@@ -10,14 +10,15 @@ from torch import Tensor, nn
 
 from kpcomplete.pose import Array
 
+_FEW = 127  # nodes that a byte can number
 _NEVER = -12.0  # logit of a class that nobody showed
 
 
 class Trees(nn.Module):
     """Adds up what many small trees say of each class (Friedman 2001, 10.1214/aos/1013203451).
 
-    A tree is a row of nodes. The children of a leaf are itself, so that all trees are gone down
-    equally deep.
+    A tree is a row of nodes, each with one number: the border of a feature, or what a leaf adds.
+    The children of a leaf are itself, so that all trees are gone down equally deep.
 
     Args:
         classes: How many.
@@ -27,24 +28,24 @@ class Trees(nn.Module):
     """
 
     feature: Tensor
-    threshold: Tensor
+    number: Tensor
     low: Tensor
     high: Tensor
-    value: Tensor
     of: Tensor
     bias: Tensor
 
     def __init__(self, classes: int, trees: int, nodes: int, depth: int) -> None:
         super().__init__()
         self.depth = depth
-        itself = torch.arange(nodes, dtype=torch.int16).repeat(trees, 1)
+        short = torch.int8 if nodes <= _FEW else torch.int16
+        itself = torch.arange(nodes, dtype=short).repeat(trees, 1)
         self.register_buffer("feature", torch.zeros(trees, nodes, dtype=torch.int16))
-        self.register_buffer("threshold", torch.zeros(trees, nodes))
+        self.register_buffer("number", torch.zeros(trees, nodes))
         self.register_buffer("low", itself)
         self.register_buffer("high", itself.clone())
-        self.register_buffer("value", torch.zeros(trees, nodes))
         self.register_buffer("of", torch.zeros(trees, dtype=torch.int16))
         self.register_buffer("bias", torch.zeros(classes))
+        self.register_load_state_dict_pre_hook(_joined)  # type: ignore[no-untyped-call]
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -82,10 +83,10 @@ class Trees(nn.Module):
         low, high, feature = self.low.long(), self.high.long(), self.feature.long()
         for _ in range(self.depth):
             value = features.gather(1, feature[tree, place])
-            below = value <= self.threshold[tree, place]
+            below = value <= self.number[tree, place]
             place = torch.where(below, low[tree, place], high[tree, place])
         mine = (self.of[:, None] == torch.arange(len(self.bias), device=features.device)).float()
-        return self.bias + self.value[tree, place] @ mine
+        return self.bias + self.number[tree, place] @ mine
 
 
 def grow(
@@ -142,31 +143,36 @@ def _taken(fitted: HistGradientBoostingClassifier, classes: int) -> Trees:
         itself = np.arange(count)
         for name, values in (
             ("feature", np.where(inner, nodes["feature_idx"], 0)),
-            ("threshold", np.where(inner, nodes["num_threshold"], 0.0)),
+            ("number", np.where(inner, nodes["num_threshold"], nodes["value"])),
             ("low", np.where(inner, nodes["left"], itself)),
             ("high", np.where(inner, nodes["right"], itself)),
-            ("value", np.where(inner, 0.0, nodes["value"])),
         ):
             row = getattr(out, name)[i]
             row[:count] = torch.from_numpy(np.asarray(values, np.float64)).to(row.dtype)
         out.of[i] = number
-    for name in ("threshold", "value"):
-        getattr(out, name).copy_(getattr(out, name).half().float())
+    out.number.copy_(out.number.half().float())
     return out
+
+
+def _joined(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: object) -> None:
+    """Give older trees, which had two numbers a node, one of them."""
+    if f"{prefix}threshold" in state:
+        border, value = state.pop(f"{prefix}threshold"), state.pop(f"{prefix}value")
+        leaf = state[f"{prefix}low"] == torch.arange(border.shape[1])
+        state[f"{prefix}number"] = torch.where(leaf, value, border)
 
 
 def forest(heads: Sequence[Trees]) -> tuple[Array, ...]:
     """Return all trees of several heads together, for `kpcomplete.head.describing.summed`.
 
     Returns:
-        ``feature``, ``threshold``, ``low``, ``high``, ``value`` ``[T, N]``, ``of [T]``, the number
-        of the logit that each tree adds to, and ``bias`` of all logits.
+        ``feature``, ``number``, ``low``, ``high`` ``[T, N]``, ``of [T]``, the number of the logit
+        that each tree adds to, and ``bias`` of all logits.
     """
     most = max(head.size[1] for head in heads)
     parts: list[Array] = []
     for name, kind in (
-        ("feature", np.int64), ("threshold", np.float32), ("low", np.int64), ("high", np.int64),
-        ("value", np.float32),
+        ("feature", np.int64), ("number", np.float32), ("low", np.int64), ("high", np.int64),
     ):  # fmt: skip
         rows = [
             nn.functional.pad(getattr(head, name), (0, most - head.size[1])).numpy().astype(kind)
