@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from kpcomplete.camera import Camera
 from kpcomplete.completer import Completer
 from kpcomplete.corruption import Corruption
 from kpcomplete.corruption.chain import Chain
 from kpcomplete.corruption.seeded import reseed_all
 from kpcomplete.detector.stored import Stored
 from kpcomplete.errors import SettingError
-from kpcomplete.lens import Lens
+from kpcomplete.lens import Lens, fitted
 from kpcomplete.lifter import Lifter
 from kpcomplete.occlusion import Occlusion
 from kpcomplete.pipeline import Pipeline
@@ -76,11 +77,9 @@ def trials(
             f"nobody is in {recording.name} with a confidence of at least {min_confidence}"
         )
     poses = Poses.from_sequences(people, name=recording.name)
-    seen = recording.camera
     pipeline = Pipeline(
         detector=Stored(), window=window, completer=completer, min_confidence=0.0, lifter=lifter,
-        lens=Lens(fx=seen["fx"], fy=seen["fy"], cx=seen["cx"], cy=seen["cy"],
-                  distortion=seen["distortion"]),
+        lens=_Recorded(recording=recording),
     )  # fmt: skip
     asked: dict[str, Corruption] = {UNTOUCHED: Chain(parts=[])}
     asked |= {str(level): one for level, one in occlusion.levels.items()}
@@ -90,6 +89,14 @@ def trials(
         source = Corrupted(source=poses, corruption=corruption)
         found.append(_trial(level, pipeline, source, [p.person for p in people], len(people[0])))
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recorded(Lens):
+    recording: Recording
+
+    def camera(self, image_size: tuple[int, int]) -> Camera:
+        return fitted(self.recording.eye(), image_size)
 
 
 def _trial(level: str, pipeline: Pipeline, source: Source, seats: list[str], length: int) -> Trial:
