@@ -128,7 +128,7 @@ def in_car(
     turn, shift = mounting[..., :3], mounting[..., 3:]
     known = (mounting.abs().amax(dim=(-2, -1)) > 0)[..., None].to(mounting)
     turned = placing.turn @ turn
-    camera = -(turn.mT @ shift)[..., 0]
+    camera = -(turn.transpose(-1, -2) @ shift)[..., 0]  # ONNX knows no mT
     ahead = turned[..., 2, :]
     parts = [turned[..., 2], turned[..., 1], camera]
     for seats in torch.from_numpy(ROWS).to(mounting):
