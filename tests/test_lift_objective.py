@@ -200,6 +200,20 @@ def mounted(batch, kind="mirror"):
     return replace(batch, mounting=torch.from_numpy(where).expand(len(batch), 3, 4))
 
 
+def test_cameras_of_simulated_people_know_where_in_the_car_they_are():
+    clips = replace(people(), in_car=True)
+    for data, known in ((clips, True), (people(), False)):
+        frames = clips.clips[:, :1] + torch.arange(5)
+        batch = data.see(frames, torch.Generator().manual_seed(2))
+        assert bool(batch.mounting.any()) == known
+    # x left, y up, z ahead of the data, x left, y back, z up of the car
+    cabin = torch.stack([clips.points[..., 0], -clips.points[..., 2], clips.points[..., 1]], -1)
+    batch = clips.see(frames, torch.Generator().manual_seed(2))
+    seen = torch.einsum("bij,btkj->btki", batch.mounting[..., :3], cabin[frames])
+    seen = seen + batch.mounting[:, None, None, :, 3]
+    torch.testing.assert_close(seen, batch.solid, atol=1e-5, rtol=0)
+
+
 def test_a_mirror_shows_a_mirrored_car():
     batch = mounted(seen(windows=2))
     swap = torch.tensor([True, False])

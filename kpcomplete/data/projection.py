@@ -87,7 +87,7 @@ def project(
     Returns:
         Pixels, y down; NaN where ``points`` are.
     """
-    seen, focal = view(points, clip, centres, axes, cameras, generator, nearest)
+    seen, focal, _ = view(points, clip, centres, axes, cameras, generator, nearest)
     width, height = cameras.image_size
     pixels = seen[..., :2] / seen[..., 2:] * focal[clip][:, None, None]
     return pixels + pixels.new_tensor([width / 2, height / 2])
@@ -101,7 +101,7 @@ def view(
     cameras: CameraRange,
     generator: torch.Generator,
     nearest: float = 0.2,
-) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, " clip"]]:
+) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, " clip"], Float[Tensor, "clip 3 4"]]:
     """Bring each clip into the frame of one camera that stands still.
 
     A camera that would have a joint nearer than ``nearest`` to its plane moves back along its
@@ -118,7 +118,8 @@ def view(
         nearest: Metres.
 
     Returns:
-        Metres, x right, y down, z ahead, NaN where ``points`` are; and focal lengths in pixels.
+        Metres, x right, y down, z ahead, NaN where ``points`` are; focal lengths in pixels; and
+        turn and shift from the world into the cameras' frames.
     """
     draw = _Draw(len(centres), generator)
     azimuth, elevation = draw.angle(cameras.azimuth), draw.angle(cameras.elevation)
@@ -134,10 +135,11 @@ def view(
     seen = torch.einsum("nij,nkj->nki", rotation[clip], points - position[clip][:, None])
     depth = seen[..., 2].nan_to_num(torch.inf).amin(dim=-1)
     closest = torch.full_like(distance, torch.inf).scatter_reduce(0, clip, depth, "amin")
-    back = (nearest - closest).clamp_min(0)[clip]
-    seen = seen + torch.stack([torch.zeros_like(back), torch.zeros_like(back), back], -1)[:, None]
+    back = (nearest - closest).clamp_min(0)
+    back = torch.stack([torch.zeros_like(back), torch.zeros_like(back), back], dim=-1)
     focal = cameras.image_size[0] / 2 / torch.tan(draw.angle(cameras.field_of_view) / 2)
-    return seen, focal
+    shift = back - (rotation @ position[..., None])[..., 0]
+    return seen + back[clip][:, None], focal, torch.cat([rotation, shift[..., None]], dim=-1)
 
 
 @dataclass(frozen=True)

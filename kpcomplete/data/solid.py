@@ -27,6 +27,7 @@ class SolidSet:
         fps: Frames per second of every clip.
         cameras: Kinds of camera that may see them.
         nearest: Metres that all joints are before a camera, or it moves back.
+        in_car: Points are in a car's frame but for the order of axes: x left, y up, z ahead.
     """
 
     points: Float[Tensor, "frame 33 3"]
@@ -35,6 +36,7 @@ class SolidSet:
     fps: float
     cameras: tuple[CameraRange, ...]
     nearest: float
+    in_car: bool = False
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -56,6 +58,7 @@ class SolidSet:
             fps=fps,
             cameras=tuple(data.cameras),
             nearest=nearest,
+            in_car=isinstance(data, Simulated),
         )
 
     def split(self, test_people: Collection[str]) -> tuple["SolidSet", "SolidSet"]:
@@ -151,6 +154,7 @@ class SolidBatch(PoseBatch):
         return SolidBatch(**vars(flat), **mine)
 
 
+_FROM_CAR = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # x left, y back, z up
 _SOLID = ("solid", "focal", "filled", "spread", "ready", "mounting")
 
 
@@ -166,11 +170,14 @@ def look(
     ends = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
     left, right = points[:, :, ends].mean(dim=1).unbind(dim=1)
     window = torch.arange(size).repeat_interleave(time)
-    seen, focal = view(
+    seen, focal, place = view(
         points.flatten(0, 1), window, (left + right) / 2, body_axes(left, right), camera,
         generator, data.nearest,
     )  # fmt: skip
-    return pinhole(seen.view(size, time, -1, 3), focal, fps=data.fps)
+    batch = pinhole(seen.view(size, time, -1, 3), focal, fps=data.fps)
+    if not data.in_car:
+        return batch
+    return replace(batch, mounting=torch.cat([place[..., :3] @ _FROM_CAR, place[..., 3:]], dim=-1))
 
 
 def pinhole(
