@@ -84,7 +84,8 @@ def run(
         seed: Same seed, same windows and drives.
 
     Returns:
-        ``occluded_over_clean``: error with six joints hidden over that with none;
+        ``occluded_over_clean``: error with six joints hidden over that with none, where cameras of
+        simulated people know their places in the car;
         ``clean_loss_pct``: by how much ``robust`` is worse than ``clean`` where nothing is hidden;
         ``cmu81_mm``, ``cmu1_mm``, ``ue_adl_mm``: error with the true places in the image, in
         windows and in single frames; the others as `cabins` and `room` tell.
@@ -132,6 +133,7 @@ def ways(
     """Return all ways from what was seen to 3D, by name."""
     out = {
         OURS: Method(lift=_plain(lifter), completer=completer),
+        "the same, camera anywhere": Method(lift=_unmounted(lifter), completer=completer),
         "one joint model (holes)": Method(lift=_plain(lifter)),
         "lift, then fill": Method(lift=_plain(lifter), afterwards=fill),
         "planar": Method(lift=_plain(Planar()), completer=completer),
@@ -216,6 +218,11 @@ def _error(lift: Callable[[Sight], Tensor], clean: SolidBatch) -> float:
 
 def _plain(lifter: Lifter) -> Callable[[Sight], Tensor]:
     return lambda sight: lifter(sight).points
+
+
+def _unmounted(lifter: Lifter) -> Callable[[Sight], Tensor]:
+    """Return a lifter that is not told where in the car cameras are."""
+    return lambda sight: lifter(replace(sight, mounting=torch.zeros_like(sight.mounting))).points
 
 
 def _unaware(lifter: Lifter) -> Callable[[Sight], Tensor]:
