@@ -112,6 +112,7 @@ def features(sight: Sight, placing: Placing) -> Float[Tensor, "batch time featur
     return torch.cat(parts, dim=-1)
 
 
+@exact
 def in_car(
     mounting: Float[Tensor, "batch time 3 4"], placing: Placing
 ) -> Float[Tensor, "batch time place"]:
