@@ -153,6 +153,18 @@ def test_a_camera_that_is_turned_still_shows_the_same_person(tmp_path):
     assert float(apart[0]) != pytest.approx(float(apart[1]), rel=0.01)
 
 
+def test_a_camera_that_is_turned_knows_it(tmp_path):
+    plain = drawn(file_of(tmp_path, scene())).material()
+    assert not plain.mounting.any()  # nobody said where it is
+    # a car whose frame is the camera's, a metre away
+    place = torch.cat([torch.eye(3), torch.tensor([[0.0], [0.0], [1.0]])], dim=1)
+    turned = replace(plain, roll=20.0, mounting=place[None])
+    batch, before = see(turned, range(6)), see(plain, range(6))
+    cabin = before.solid[0] - place[:, 3]
+    seen = cabin @ batch.mounting[0, :, :3].mT + batch.mounting[0, :, 3]
+    torch.testing.assert_close(seen, batch.solid[0])
+
+
 def test_some_windows_are_seen_backwards(tmp_path):
     one = scene()
     one.confidence[4:, 15] = 0.1

@@ -99,6 +99,14 @@ def test_every_way_learns_both_tasks(encoder, way):
     assert found["attention"]["macro_f1"] > 0.9
     assert found["occupant"]["macro_f1"] > 0.9
     assert (len(history) == 0) == (way == "pca")
+    assert not network.frontal
+
+
+def test_a_head_is_to_see_people_as_those_it_learned_from(encoder):
+    known, judges = (replace(part, frontal=True) for part in material().split(["p2", "p3"]))
+    network, _ = train(known, judges, trainer=replace(TRAINER, steps=1), encoder=encoder,
+                       way=WAYS["pca"], past=PAST, rounds=1)  # fmt: skip
+    assert network.frontal
 
 
 def test_only_what_should_learn_does(encoder):

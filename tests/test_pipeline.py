@@ -5,9 +5,12 @@ import pytest
 import torch
 
 from kpcomplete.batch import PoseBatch
+from kpcomplete.completer.hold import Hold
 from kpcomplete.errors import SettingError
 from kpcomplete.frame import Detection, Frame, StreamInfo
 from kpcomplete.frontal import seen_from_ahead
+from kpcomplete.head.carrying import Carrying
+from kpcomplete.head.steady import Steadiness
 from kpcomplete.lens import Lens
 from kpcomplete.pipeline import Pipeline, run
 from kpcomplete.pose import Visibility
@@ -211,22 +214,34 @@ def test_images_are_dropped_unless_wanted(frames, info):
 
 @dataclass
 class Watching:
-    """A head that keeps the people whom it is shown."""
+    """A head, and what follows recordings for it, that keeps the people whom it is shown."""
 
     frontal: bool
+    past: int = 1
     tasks: dict = field(default_factory=lambda: {"position": ("in_position", "unknown")})
+    shown: list = field(default_factory=list)
+    prepared: list = field(default_factory=list)
+    explained: list = field(default_factory=list)
 
     def watch(self):
-        self.shown = []
+        return self
 
-        def say(people):
-            self.shown.append(people)
-            return {
-                seat: {"position": np.tile([1.0, 0.0], (len(poses), 1))}
-                for seat, poses in people.items()
-            }
+    def stream(self):
+        return self
 
-        return say
+    def prepare(self, people, /):
+        self.prepared.append(people)
+
+    def __call__(self, people, /):
+        self.shown.append(people)
+        return {
+            seat: {"position": np.tile([1.0, 0.0], (len(poses), 1))}
+            for seat, poses in people.items()
+        }
+
+    def carried(self, window, task, answer):
+        self.explained.append(window.keypoints[0, 0].numpy())
+        return np.zeros(window.keypoints.shape[2], np.float32)
 
 
 LENS = Lens(fx=500.0, position=[0.0, -1.2, 1.08], looks_at=[0.0, 0.0, 0.74])
@@ -240,6 +255,22 @@ def test_a_head_is_shown_people_as_it_learned_to_see_them(frames, info, facing):
     expected = seen_from_ahead(seen, LENS.camera(info.image_size)) if facing else seen
     np.testing.assert_array_equal(head.shown[0]["driver"].keypoints, expected.keypoints)
     assert np.isfinite(expected.keypoints).any()
+
+
+@pytest.mark.parametrize("facing", [True, False])
+def test_live_and_where_it_explains_itself_it_is_shown_the_same(frames, info, facing):
+    head = Watching(frontal=facing)
+    made = pipeline(head=head, lens=LENS, completer=Hold(), window=Window(past=4, hop=1, future=0),
+                    steady=Steadiness(), explain=Carrying(task="position", every=1e-6))  # fmt: skip
+    first = next(made.run(Given(frames, info))).people["driver"].observed
+    expected = seen_from_ahead(first, LENS.camera(info.image_size)) if facing else first
+    (people,) = head.shown
+    assert head.prepared[0] is people
+    np.testing.assert_array_equal(people["driver"].keypoints, expected.keypoints)
+    width = expected.image_size[0]
+    np.testing.assert_allclose(
+        width * head.explained[0], np.nan_to_num(expected.keypoints[0]), rtol=1e-5
+    )
 
 
 def test_a_head_that_looks_from_ahead_must_know_where_the_camera_is(frames, info):
