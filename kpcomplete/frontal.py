@@ -44,11 +44,9 @@ def frontal(pixels: Array, camera: Camera) -> Array:
 
 def seen_from_ahead(poses: PoseSequence, camera: Camera) -> PoseSequence:
     """Return a person in the picture of `frontal`; joints that are not in it are missing."""
-    places = (frontal(poses.keypoints, camera) * _SIZE[0]).astype(np.float32)
-    lost = ~np.isfinite(places[..., 0])
-    turned = PoseSequence.observed(
-        places, np.where(lost, 0.0, poses.confidence).astype(np.float32),
-        skeleton=poses.skeleton, fps=poses.fps, image_size=_SIZE, person=poses.person,
-        times=poses.times,
+    places = frontal(poses.keypoints, camera) * _SIZE[0]
+    places[~poses.is_observed] = np.nan
+    return PoseSequence.observed(
+        places, poses.confidence, skeleton=poses.skeleton, fps=poses.fps, image_size=_SIZE,
+        person=poses.person, times=poses.times,
     )  # fmt: skip
-    return turned.hide(~poses.is_observed)

@@ -151,7 +151,8 @@ class Labelling:
         if self.task not in network.tasks:
             raise SettingError(f"{self.head} has no task {self.task!r}; it has "
                                f"{', '.join(network.tasks)}")  # fmt: skip
-        last = self._batch(network.frontal).frames(slice(-network.past, None))
+        asked = self._batch(frontal=True) if network.frontal else batch
+        last = asked.frames(slice(-network.past, None))
         return features, entropy(network.probabilities(last)[self.task][:, :-1])
 
     def _show(self, segment: Segment) -> None:

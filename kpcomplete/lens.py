@@ -1,6 +1,7 @@
 """What a user knows of a camera: a calibration file, a focal length, or nothing."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -99,15 +100,18 @@ class Lens:
 
     def _check_place(self) -> None:
         points = [p for p in (self.position, self.looks_at) if p is not None]
-        if len(points) == 1 or (points and self.in_car):
+        if not points:
+            return
+        if len(points) == 1 or self.in_car:
             raise SettingError(
                 "where the camera is in the car is said by position and looks_at together, or by a "
                 f"calibration and in_car=true, but position is {self.position}, looks_at is "
                 f"{self.looks_at} and in_car is {self.in_car}"
             )
-        values = np.asarray(points, np.float64) if all(len(p) == 3 for p in points) else np.zeros(0)
-        if points and (values.size != 6 or not np.isfinite(values).all()
-                       or np.linalg.norm(np.diff(values[:, :2], axis=0)) < _STEEP):  # fmt: skip
+        three = (
+            all(len(p) == 3 for p in points) and np.isfinite(np.asarray(points, np.float64)).all()
+        )
+        if not three or math.dist(points[0][:2], points[1][:2]) < _STEEP:
             raise SettingError(
                 "position and looks_at are three metres each (x left, y back, z up), neither "
                 f"straight above the other, but are {list(points[0])} and {list(points[1])}"

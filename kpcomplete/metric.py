@@ -30,6 +30,13 @@ def body_unit(keypoints: Array, skeleton: Skeleton) -> float:
     return float(normalize.fit(batch).scale[0])
 
 
+def from_shoulders(points: Array) -> Array:
+    """Return joints ``[T, 33, C]``, canonical skeleton, from the middle of the shoulders."""
+    ends = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
+    found: Array = points - points[:, ends].mean(axis=1, keepdims=True)
+    return found
+
+
 def distance(estimate: Array, truth: Array) -> Array:
     """Return how far joints ``[..., C]`` are from their places, ``[...]``; NaN where unknown."""
     estimate, truth = np.asarray(estimate), np.asarray(truth)

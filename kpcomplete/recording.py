@@ -76,7 +76,7 @@ class Recording:
         """
         if self.camera is None:
             return {}
-        camera = Camera.from_dict(self.camera)
+        camera = self.eye()
         return {seat: camera.to_world(points) for seat, points in self.joints3d.items()}
 
     def eye(self) -> Camera:

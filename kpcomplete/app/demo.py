@@ -17,9 +17,7 @@ from kpcomplete.errors import MissingDependencyError, RenderError
 from kpcomplete.manifest import DONE
 from kpcomplete.pose import PoseSequence
 from kpcomplete.recording import Recording
-from kpcomplete.skeleton import CANONICAL, Skeleton
 
-_SHOULDERS = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
 HEAD = (
     f"{'seat':<10} {'joints':<8} {'number':>7} | {'detector':>8} {'within':>7} | "
     f"{'completed':>9} {'within':>7} {'missing':>8}"
@@ -73,7 +71,7 @@ def solid(truth: Mapping[str, sample.Truth], recording: Recording) -> Iterator[t
     """Yield a seat, and how far off its person is in 3D: the pose, and where the nose is."""
     for seat in sorted(truth.keys() & recording.joints3d.keys()):
         points, there = recording.joints3d[seat], truth[seat].joints3d
-        pose, true = (p - p[:, _SHOULDERS].mean(axis=1)[:, None] for p in (points, there))
+        pose, true = metric.from_shoulders(points), metric.from_shoulders(there)
         known = np.isfinite(pose[..., 0])
         off = 100 * metric.mean_error(pose, true, known)
         nose = 100 * metric.mean_error(points[:, 0], there[:, 0], known[:, 0])

@@ -109,7 +109,10 @@ def _off(solid: Sequence[Array], people: Sequence[Drawn]) -> Array:
     """Return how far joints are from the truth, from the middle of the shoulders, mm."""
     pairs = zip(solid, people, strict=True)
     return np.concatenate(
-        [1000 * metric.distance(_relative(points), _relative(p.truth)) for points, p in pairs]
+        [
+            1000 * metric.distance(metric.from_shoulders(points), metric.from_shoulders(p.truth))
+            for points, p in pairs
+        ]
     )
 
 
@@ -132,7 +135,9 @@ def room(seen: Mapping[str, View], chain: Chain) -> float:
         solid = chain(poses, view.camera)
         there = view.camera.to_camera(truth)
         errors.append(1000 * metric.pa_mpjpe(solid.points, there))
-        off = 1000 * metric.mean_error(_relative(solid.points), _relative(there))
+        off = 1000 * metric.mean_error(
+            metric.from_shoulders(solid.points), metric.from_shoulders(there)
+        )
         print(f"  {name}: {errors[-1]:.1f} (not aligned, from the shoulders: {off:.1f})")
     return float(np.mean(errors))
 
@@ -144,9 +149,3 @@ def spread_of_bones(points: Array) -> float:
     first, second = (list(side) for side in zip(*pairs, strict=True))
     lengths = np.linalg.norm(points[:, first] - points[:, second], axis=-1)
     return float(np.nanstd(lengths, axis=0).max())
-
-
-def _relative(points: Array) -> Array:
-    ends = Skeleton.load(CANONICAL).indices(["left_shoulder", "right_shoulder"])
-    found: Array = points - points[:, ends].mean(axis=1, keepdims=True)
-    return found

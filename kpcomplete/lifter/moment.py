@@ -6,19 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kpcomplete.compiled import compiled
-from kpcomplete.lifter.placing import (
-    BELIEVED,
-    BONES,
-    FARTHEST,
-    IN_CAR,
-    LEAST,
-    METRES,
-    MISSED,
-    NEAREST,
-    NECK,
-    ROWS,
-    SHARP,
-)
+from kpcomplete.lifter.mounted import in_car
+from kpcomplete.lifter.placing import BELIEVED, BONES, FARTHEST, LEAST, METRES, NECK, SHARP
 from kpcomplete.pose import Array
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
@@ -66,9 +55,8 @@ class Moment:
             unit: ``[P]`` radians a body unit.
             mounting: ``[P, 3, 4]`` float32, see `kpcomplete.lifter.sight.Sight`.
         """
-        found: Array = _features(
-            self.flat, self.given, self.seen, self.std, unit, self.turn, mounting
-        )
+        person = _features(self.flat, self.given, self.seen, self.std, unit)
+        found: Array = np.concatenate([person, in_car(mounting, self.turn, unit)], axis=1)
         return found
 
     def pose(self, outputs: Array, unit: Array, stature: Array) -> tuple[Array, Array]:
@@ -144,13 +132,10 @@ def _size(flat: Array, given: Array) -> float:
     return size
 
 
-@compiled("f4[:, ::1](f8[:, :, ::1], b1[:, ::1], b1[:, ::1], f4[:, ::1], f8[::1], f8[:, :, ::1],"
-          " f4[:, :, ::1])")  # fmt: skip
-def _features(
-    flat: Array, given: Array, seen: Array, std: Array, unit: Array, turn: Array, mounting: Array
-) -> Array:
+@compiled("f4[:, ::1](f8[:, :, ::1], b1[:, ::1], b1[:, ::1], f4[:, ::1], f8[::1])")
+def _features(flat: Array, given: Array, seen: Array, std: Array, unit: Array) -> Array:
     people, joints = seen.shape
-    out = np.empty((people, 5 * joints + 1 + IN_CAR), np.float32)
+    out = np.empty((people, 5 * joints + 1), np.float32)
     for person in range(people):
         row = out[person]
         for joint in range(joints):
@@ -160,51 +145,7 @@ def _features(
             row[3 * joints + joint] = seen[person, joint]
             row[4 * joints + joint] = min(std[person, joint] / unit[person], 2.0)
         row[5 * joints] = math.log(unit[person]) + 1
-        _in_car(mounting[person], turn[person], unit[person], row[5 * joints + 1 :])
     return out
-
-
-@compiled()
-def _in_car(mounting: Array, turn: Array, unit: float, out: Array) -> None:
-    """Write how the car lies about the person, see `placing.in_car`."""
-    known, camera, ahead = False, np.zeros(3), np.zeros(3)
-    for i in range(3):
-        known = known or mounting[i, 3] != 0
-        for k in range(3):
-            known = known or mounting[i, k] != 0
-            camera[k] -= mounting[i, k] * mounting[i, 3]
-            ahead[k] += turn[2, i] * mounting[i, k]
-    for i in range(len(out)):
-        out[i] = 0.0
-    if not known:
-        return
-    for i in range(3):
-        for k in range(3):
-            out[i] += turn[i, k] * mounting[k, 2]
-            out[3 + i] += turn[i, k] * mounting[k, 1]
-        out[6 + i] = camera[i]
-    for row in range(len(ROWS)):
-        far = _along(ROWS[row], camera, ahead)
-        for i in range(3):
-            out[9 + 4 * row + i] = camera[i] + far * ahead[i]
-        out[12 + 4 * row] = math.log(far * unit / METRES)
-    out[len(out) - 1] = 1.0
-
-
-@compiled()
-def _along(seats: Array, camera: Array, ahead: Array) -> float:
-    """Return how far along a ray somebody would sit in one of some seats, metres."""
-    along, away = np.zeros(len(seats)), np.zeros(len(seats))
-    for seat in range(len(seats)):
-        for i in range(3):
-            along[seat] += (seats[seat, i] - camera[i]) * ahead[i]
-        for i in range(3):
-            away[seat] += (seats[seat, i] - camera[i] - along[seat] * ahead[i]) ** 2
-    far, total, least = 0.0, 0.0, away.min()
-    for seat in range(len(seats)):
-        weight = math.exp((least - away[seat]) / (2 * MISSED * MISSED))
-        far, total = far + weight * along[seat], total + weight
-    return max(far / total, NEAREST)
 
 
 @compiled()

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kpcomplete.car import SHOULDERS
-from kpcomplete.lifter.sight import Sight
+from kpcomplete.lifter.sight import Sight, is_mounted
 from kpcomplete.skeleton import CANONICAL, Skeleton
 
 P = ParamSpec("P")
@@ -127,7 +127,7 @@ def in_car(
         of body units over the usual one); and 1.
     """
     turn, shift = mounting[..., :3], mounting[..., 3:]
-    known = (mounting.abs().amax(dim=(-2, -1)) > 0)[..., None].to(mounting)
+    known = is_mounted(mounting)[..., None].to(mounting)
     turned = placing.turn @ turn
     camera = -(turn.transpose(-1, -2) @ shift)[..., 0]  # ONNX knows no mT
     ahead = turned[..., 2, :]

@@ -117,6 +117,11 @@ class Sight:
         )
 
 
+def is_mounted(mounting: Float[Tensor, "*batch 3 4"]) -> Bool[Tensor, "*batch"]:
+    """Return of which cameras it is known where in the car they are."""
+    return mounting.abs().amax(dim=(-2, -1)) > 0
+
+
 def _check(poses: PoseSequence, camera: Camera) -> None:
     if poses.skeleton.name != CANONICAL:
         raise SkeletonError(

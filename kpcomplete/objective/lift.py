@@ -16,7 +16,7 @@ from kpcomplete.data.solid import SolidBatch
 from kpcomplete.errors import ShapeError
 from kpcomplete.lifter.linear import Linear
 from kpcomplete.lifter.placing import exact
-from kpcomplete.lifter.sight import Sight
+from kpcomplete.lifter.sight import Sight, is_mounted
 from kpcomplete.lifter.temporal import Temporal
 from kpcomplete.objective import Objective
 from kpcomplete.skeleton import CANONICAL, Skeleton
@@ -156,7 +156,7 @@ class Lift(Objective):
         """Return what is told of where cameras are: of some nothing, of others not quite it."""
         told = self._draw.share(len(mounting), self.shares["mounted"], mounting.device)
         metres, degrees = self.slack
-        known = (mounting.abs().amax(dim=(-2, -1)) > 0) & told
+        known = is_mounted(mounting) & told
         x, y, z = (
             degrees * torch.pi / 180 * self._draw.normal(len(mounting), 3, device=mounting.device)
         ).unbind(dim=-1)
